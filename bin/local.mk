@@ -1,0 +1,1 @@
+# bin/: one file per tool

@@ -1,0 +1,8 @@
+# cl/: one .cl per method, embedded in the library as text
+CL_FILES = cl/common.clh
+EXTRA_DIST += $(CL_FILES) cl/embed.awk
+nodist_libscopeline_a_SOURCES += cl/clsrc.c
+BUILT_SOURCES += cl/clsrc.c
+CLEANFILES += cl/clsrc.c
+cl/clsrc.c: $(CL_FILES) cl/embed.awk
+	$(AM_V_GEN)$(MKDIR_P) cl && cd $(srcdir) && $(AWK) -f cl/embed.awk $(CL_FILES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

@@ -1,0 +1,102 @@
+#include "base/die.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *program_name = "scopeline";
+enum verbosity verbosity = NORMAL;
+
+void program_start(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	program_name = slash ? slash + 1 : name;
+	setlocale(LC_ALL, "C");
+	atexit(close_stdout);
+}
+
+/* one write(2) per message: lines of several threads or processes do not mix */
+static void say(const char *kind, const char *fmt, va_list ap)
+{
+	char line[4096];
+	int n = snprintf(line, sizeof line - 1, "%s: %s", program_name, kind);
+	int m = vsnprintf(line + n, sizeof line - 1 - (size_t)n, fmt, ap);
+	size_t len = (size_t)n + (m < 0 ? 0 : (size_t)m);
+
+	if (len > sizeof line - 2)
+		len = sizeof line - 2;
+	line[len++] = '\n';
+	for (size_t done = 0; done < len;) {
+		ssize_t k = write(STDERR_FILENO, line + done, len - done);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			break;
+		done += (size_t)k;
+	}
+}
+
+int error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+void warning(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (verbosity < NORMAL)
+		return;
+	va_start(ap, fmt);
+	say("warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void info(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (verbosity < VERBOSE)
+		return;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void die(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+	exit(status);
+}
+
+void close_stdout(void)
+{
+	static int closed;
+
+	if (closed)
+		return;
+	closed = 1;
+	int bad = ferror(stdout);
+
+	if (fclose(stdout) != 0 && errno != EBADF)
+		bad = 1;
+	if (bad) {
+		error("'<stdout>': %s", errno ? strerror(errno) : "write error");
+		_exit(EXIT_FAILED);
+	}
+}

@@ -1,0 +1,23 @@
+/* lib/io/out.h: output files that appear whole or not at all.  Bytes go to a temporary beside the target, which is renamed by
+ * out_commit; SIGINT, SIGTERM and SIGHUP remove every open temporary and then end the program by the signal; an older file stays as it was
+ * until the rename. "-" is stdout: bytes are collected and written at commit. Thread-safe. */
+#ifndef IO_OUT_H
+#define IO_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct out;
+
+/* Opens a temporary for path.  NULL after reporting (missing or read-only folder, "-" twice ...). */
+struct out *out_open(const char *path);
+int out_fd(struct out *o);	/* seekable, read and write, of the temporary (for "-": of an unlinked file) */
+FILE *out_file(struct out *o);	/* buffered stream over out_fd; do not mix with out_fd */
+int out_commit(struct out *o);	/* flush, fsync unless "-", close, rename (for "-": copy to stdout, flushed and checked); frees o. 0 or -1 */
+void out_abort(struct out *o);	/* closes and removes; frees o; fine on NULL */
+
+/* exit 2 message for a binary product on a terminal: "-" and isatty(stdout).  0, or -1 after reporting */
+int out_check_binary(const char *path);
+
+#endif
