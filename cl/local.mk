@@ -1,5 +1,6 @@
 # cl/: one .cl per method, embedded in the library as text
-CL_FILES = cl/common.clh
+CL_FILES = cl/common.clh cl/pair.clh
+CL_FILES += cl/tilt.cl
 EXTRA_DIST += $(CL_FILES) cl/embed.awk
 nodist_libscopeline_a_SOURCES += cl/clsrc.c
 BUILT_SOURCES += cl/clsrc.c

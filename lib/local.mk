@@ -3,3 +3,9 @@ libscopeline_a_SOURCES += \
 	lib/base/die.c lib/base/die.h \
 	lib/base/mem.c lib/base/mem.h \
 	lib/base/array.c lib/base/array.h
+libscopeline_a_SOURCES += lib/tilt/optics.c lib/tilt/optics.h
+libscopeline_a_SOURCES += lib/tilt/tiles.c lib/tilt/tiles.h
+libscopeline_a_SOURCES += lib/tilt/contrast.c lib/tilt/contrast.h
+libscopeline_a_SOURCES += lib/tilt/pupil.c lib/tilt/pupil.h
+libscopeline_a_SOURCES += lib/tilt/transfer.c lib/tilt/transfer.h
+libscopeline_a_SOURCES += lib/tilt/thin.c lib/tilt/thin.h
