@@ -2,16 +2,8 @@
  *
  * Pupil plane: my x mx bins, DC first.  Only rows that the pupil reaches are written: row r of `rows` stands for bin
  * r < rows_lo ? r : my - rows + r.  p and gamma are given for one quadrant, [ry + 1][rx + 1]. */
+#include "tilt.clh"
 
-static inline int signed_bin(int i, int n)
-{
-	return i < (n + 1) / 2 ? i : i - n;
-}
-
-static inline int row_bin(int r, int rows, int rows_lo, int my)
-{
-	return r < rows_lo ? r : my - rows + r;
-}
 
 /* d = p^power exp(2 pi i z gamma) for each slot's z */
 kernel void tilt_wave(global float2 *restrict d, global const float *restrict p, global const float2 *restrict gamma,
@@ -123,91 +115,6 @@ kernel void tilt_correlate(global float *restrict w, global const float2 *restri
 	w[(2 * s + 1) * plane + (size_t)y * mx + x] = -2 * (u.x * v.y - u.y * v.x);
 }
 
-/* H_a and H_p at a lag, from the raw transforms of two planes [2][my][hx]; mirror: of the plane at -z. */
-static inline void transfer(global const float2 *h, int my, int hx, int ly, int lx, float scale, int mirror, float2 *ha,
-			    float2 *hp)
-{
-	float turn = lx < 0 ? scale : -scale;
-
-	if (lx < 0) {
-		ly = -ly;
-		lx = -lx;
-	}
-	size_t i = (size_t)(ly < 0 ? ly + my : ly) * hx + lx;
-	float2 a = h[i], p = h[(size_t)my * hx + i];
-
-	*ha = (float2)(a.x * scale, a.y * (mirror ? -turn : turn));
-	*hp = (float2)(p.x * (mirror ? -scale : scale), p.y * turn);
-}
-
-static inline float2 mul(float2 a, float2 b)
-{
-	return (float2)(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
-
-static inline float2 mul_conj(float2 a, float2 b) /* a* b */
-{
-	return (float2)(a.x * b.x + a.y * b.y, a.x * b.y - a.y * b.x);
-}
-
-static inline float2 conj_(float2 a)
-{
-	return (float2)(a.x, -a.y);
-}
-
-/* Bins: nr rows and nc columns.  Half grid (full = 0): row i < ny is bin i, an extra row ny (even sizes) is lag
- * +ny/2, columns are lags 0 .. nx/2.  Full grid (the peer's crop of odd sizes): all bins, H shifted by sy, sx. */
-static inline int lag_y(int i, int ny, int sy)
-{
-	return (i < ny ? signed_bin(i, ny) : ny / 2) + sy;
-}
-
-static inline float2 spectrum(global const float2 *b, int i, int j, int ny, int nx)
-{
-	int half = nx / 2 + 1, y = i < ny ? i : ny / 2;
-
-	if (j < half)
-		return b[(size_t)y * half + j];
-	return conj_(b[(size_t)(y ? ny - y : 0) * half + nx - j]);
-}
-
-enum { SUM_A, SUM_D, SUM_CX, SUM_CY, SUM_AX, SUM_AY, SUM_PX, SUM_PY, SUMS };
-enum { INVERSE_CONJ, INVERSE_PEER, INVERSE_DIAG };
-
-static inline float pair_value(pair a)
-{
-	return a.x + a.y;
-}
-
-/* Closed 2x2 Tikhonov solution at one bin: x[0] absorption, x[1] phase. */
-static inline void solve(const pair *s, float reg, int mode, float2 *xa, float2 *xp)
-{
-	float2 ya = (float2)(pair_value(s[SUM_AX]), pair_value(s[SUM_AY]));
-	float2 yp = (float2)(pair_value(s[SUM_PX]), pair_value(s[SUM_PY]));
-
-	if (mode == INVERSE_DIAG) {
-		float sa = fmax(pair_value(s[SUM_A]), 1e-12f), sp = fmax(pair_value(s[SUM_D]), 1e-12f);
-		float ra = sqrt(sa), rp = sqrt(sp);
-
-		*xa = ya * (ra / ((ra + 1e-12f) * (sa + reg)));
-		*xp = yp * (rp / ((rp + 1e-12f) * (sp + reg)));
-		return;
-	}
-	pair a = pair_add(s[SUM_A], (pair)(reg, 0)), d = pair_add(s[SUM_D], (pair)(reg, 0));
-	pair c2 = pair_add(pair_mul(s[SUM_CX], s[SUM_CX]), pair_mul(s[SUM_CY], s[SUM_CY]));
-	float det = fmax(pair_value(pair_add(pair_mul(a, d), -c2)), 1e-30f);
-	float2 c = (float2)(pair_value(s[SUM_CX]), pair_value(s[SUM_CY]));
-	float av = pair_value(a), dv = pair_value(d);
-
-	if (mode == INVERSE_CONJ) {
-		*xa = (dv * ya - mul_conj(c, yp)) / det;
-		*xp = (av * yp - mul(c, ya)) / det;
-	} else {
-		*xa = (dv * ya - mul(c, yp)) / det;
-		*xp = (av * yp - mul_conj(c, ya)) / det;
-	}
-}
-
 /* Adds the planes of one chunk to the sums of every bin and, at the last chunk, solves.  plane[k] = (plane of b, plane
  * of h, mirrored).  h [chunk][batch][2][my][hx]; b [.][nz][ny][nx/2+1], of which tile[t] is position t's;
  * x [.][2][nr][nc]; sums [.][SUMS][nr][nc] are only read and written across chunks. */
@@ -228,20 +135,10 @@ kernel void tilt_invert(global float2 *restrict x, global float2 *restrict sums,
 		s[q] = first ? (pair)(0) : sums[((size_t)t * SUMS + q) * bins + bin];
 	for (int k = 0; k < planes; k++) {
 		int4 p = plane[k];
-		float2 v = spectrum(b + ((size_t)tile[t] * nz + p.x) * spec, i, j, ny, nx), ha, hp, c, ya, yp;
+		float2 v = spectrum(b + ((size_t)tile[t] * nz + p.x) * spec, i, j, ny, nx), ha, hp;
 
 		transfer(h + ((size_t)p.y * batch + t) * 2 * my * hx, my, hx, ly, lx, scale[t], p.z, &ha, &hp);
-		c = mul_conj(hp, ha);
-		ya = mode == INVERSE_PEER ? mul(ha, v) : mul_conj(ha, v);
-		yp = mode == INVERSE_PEER ? mul(hp, v) : mul_conj(hp, v);
-		s[SUM_A] = pair_acc(s[SUM_A], ha.x * ha.x + ha.y * ha.y);
-		s[SUM_D] = pair_acc(s[SUM_D], hp.x * hp.x + hp.y * hp.y);
-		s[SUM_CX] = pair_acc(s[SUM_CX], c.x);
-		s[SUM_CY] = pair_acc(s[SUM_CY], c.y);
-		s[SUM_AX] = pair_acc(s[SUM_AX], ya.x);
-		s[SUM_AY] = pair_acc(s[SUM_AY], ya.y);
-		s[SUM_PX] = pair_acc(s[SUM_PX], yp.x);
-		s[SUM_PY] = pair_acc(s[SUM_PY], yp.y);
+		add_plane(s, ha, hp, v, mode);
 	}
 	if (last)
 		solve(s, reg, mode, &x[(size_t)t * 2 * bins + bin], &x[((size_t)t * 2 + 1) * bins + bin]);

@@ -9,7 +9,8 @@
 #include "tilt/contrast.h"
 #include "tilt/transfer.h"
 
-enum inverse { INVERSE_CONJ, INVERSE_PEER, INVERSE_DIAG };
+/* DIAG_PEER: diag without conjugates, the peer's optimiser's */
+enum inverse { INVERSE_CONJ, INVERSE_PEER, INVERSE_DIAG, INVERSE_DIAG_PEER };
 enum quantity { ABSORPTION, PHASE };
 
 struct thin {
