@@ -1,10 +1,10 @@
 # cl/: one .cl per method, embedded in the library as text
 CL_FILES = cl/common.clh
 CL_FILES += cl/tilt.cl
-CL_HEADERS = cl/pair.clh cl/tilt.clh
-EXTRA_DIST += $(CL_FILES) $(CL_HEADERS) cl/embed.awk
+CLH_FILES = cl/pair.clh cl/tilt.clh
+EXTRA_DIST += $(CL_FILES) $(CLH_FILES) cl/embed.awk
 nodist_libscopeline_a_SOURCES += cl/clsrc.c
 BUILT_SOURCES += cl/clsrc.c
 CLEANFILES += cl/clsrc.c
-cl/clsrc.c: $(CL_FILES) $(CL_HEADERS) cl/embed.awk
+cl/clsrc.c: $(CL_FILES) $(CLH_FILES) cl/embed.awk
 	$(AM_V_GEN)$(MKDIR_P) cl && cd $(srcdir) && $(AWK) -f cl/embed.awk $(CL_FILES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

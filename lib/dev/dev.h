@@ -58,6 +58,8 @@ int buf_unmap(struct buf *b);
 
 /* ---- kernels.  The program "tilt" is cl/common.clh + cl/tilt.cl, built on first use and kept; its build log is printed on failure. */
 int dev_load(struct dev *d, const char *program);
+/* The same with a text that is not in cl/ (tests bring their own); cl/common.clh comes before it. */
+int dev_load_text(struct dev *d, const char *name, const char *text);
 
 struct arg {
 	const void *ptr;
@@ -66,7 +68,7 @@ struct arg {
 };
 struct ndrange {
 	size_t n[3];
-	size_t local[3];	/* 0: the layer's default (explicit all the same: n[0] along x up to 64 on CPU, 64..256 on GPU) */
+	size_t local[3];	/* 0: the layer's default, explicit all the same: the power of two >= n[0] up to 64 (CPU) or 256 along x */
 };
 #define NDRANGE1(x) ((struct ndrange){ { (x), 1, 1 }, { 0, 0, 0 } })
 #define NDRANGE2(x, y) ((struct ndrange){ { (x), (y), 1 }, { 0, 0, 0 } })

@@ -1,0 +1,166 @@
+#include "dev/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+
+/* Memory of a CPU device: pages from 2 MiB on, huge where the kernel gives them (first touch is then 10 times cheaper). */
+static const size_t huge = (size_t)2 << 20;
+
+static int host_memory(struct buf *b)
+{
+	size_t align = b->bytes < huge ? 4096 : huge;
+
+	b->host_bytes = (b->bytes + 4095) / 4096 * 4096;
+	if (posix_memalign(&b->host, align, b->host_bytes) != 0) {
+		b->host = NULL;
+		return error("'%s': cannot allocate %zu bytes", b->d->name, b->bytes);
+	}
+	if (b->bytes >= huge)
+		madvise(b->host, b->host_bytes, MADV_HUGEPAGE);
+	return 0;
+}
+
+struct buf *buf_new(struct dev *d, size_t bytes)
+{
+	struct buf *b;
+	cl_int e;
+
+	if (bytes == 0)
+		bytes = 1;
+	if (bytes > d->mem - d->used || d->used > d->mem) {
+		error("'--mem': %zu bytes more are needed on the device beside %zu in use, %zu are allowed", bytes, d->used,
+		      d->mem);
+		return NULL;
+	}
+	if (bytes > d->largest) {
+		error("'%s': one buffer of %zu bytes, expected at most %zu (CL_DEVICE_MAX_MEM_ALLOC_SIZE)", d->name, bytes,
+		      d->largest);
+		return NULL;
+	}
+	b = mem_new(1, sizeof *b);
+	*b = (struct buf){ .d = d, .bytes = bytes };
+	if (d->cpu && host_memory(b) != 0)
+		goto failed;
+	b->mem = clCreateBuffer(d->context, CL_MEM_READ_WRITE | (b->host ? CL_MEM_USE_HOST_PTR : 0), bytes, b->host, &e);
+	if (!b->mem) {
+		error("'%s': %s in clCreateBuffer of %zu bytes", d->name, cl_error_name(e), bytes);
+		goto failed;
+	}
+	d->used += bytes;
+	return b;
+failed:
+	free(b->host);
+	free(b);
+	return NULL;
+}
+
+void buf_free(struct buf *b)
+{
+	if (!b)
+		return;
+	if (b->mapped)
+		buf_unmap(b);
+	clFinish(b->d->queue);	/* a launch may still use the host memory */
+	clReleaseMemObject(b->mem);
+	b->d->used -= b->bytes;
+	free(b->host);
+	free(b);
+}
+
+size_t buf_bytes(const struct buf *b)
+{
+	return b->bytes;
+}
+
+static int check_range(const struct buf *b, size_t offset, size_t bytes)
+{
+	if (offset > b->bytes || bytes > b->bytes - offset)
+		return error("buffer of %zu bytes: access to %zu at %zu", b->bytes, bytes, offset);
+	return 0;
+}
+
+int buf_write(struct buf *b, size_t offset, const void *host, size_t bytes)
+{
+	double t = profile_begin();
+	cl_int e;
+
+	if (check_range(b, offset, bytes) != 0)
+		return -1;
+	if (bytes == 0)
+		return 0;
+	e = clEnqueueWriteBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
+	if (e != CL_SUCCESS)
+		return cl_failed(b->d->name, "clEnqueueWriteBuffer", e);
+	profile_end("upload", t, bytes);
+	return 0;
+}
+
+int buf_read(struct buf *b, size_t offset, void *host, size_t bytes)
+{
+	double t;
+	cl_int e;
+
+	if (check_range(b, offset, bytes) != 0)
+		return -1;
+	if (bytes == 0)
+		return 0;
+	if (profile_enabled() && dev_finish(b->d) != 0)	/* waiting for kernels is not "download" */
+		return -1;
+	t = profile_begin();
+	e = clEnqueueReadBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
+	if (e != CL_SUCCESS)
+		return cl_failed(b->d->name, "clEnqueueReadBuffer", e);
+	profile_end("download", t, bytes);
+	return 0;
+}
+
+int buf_zero(struct buf *b)
+{
+	unsigned char zero = 0;
+	cl_int e;
+
+	if (b->d->cpu) {
+		void *p = buf_map(b, MAP_DISCARD);
+
+		if (!p)
+			return -1;
+		memset(p, 0, b->bytes);
+		return buf_unmap(b);
+	}
+	e = clEnqueueFillBuffer(b->d->queue, b->mem, &zero, 1, 0, b->bytes, 0, NULL, NULL);
+	return e == CL_SUCCESS ? 0 : cl_failed(b->d->name, "clEnqueueFillBuffer", e);
+}
+
+void *buf_map(struct buf *b, enum map_mode mode)
+{
+	cl_map_flags flags = 0;
+	cl_int e;
+
+	if (b->mapped) {
+		error("buffer of %zu bytes: mapped twice", b->bytes);
+		return NULL;
+	}
+	if (mode & MAP_DISCARD)
+		flags = CL_MAP_WRITE_INVALIDATE_REGION;
+	else
+		flags = (mode & MAP_READ ? CL_MAP_READ : 0) | (mode & MAP_WRITE ? CL_MAP_WRITE : 0);
+	b->mapped = clEnqueueMapBuffer(b->d->queue, b->mem, CL_TRUE, flags, 0, b->bytes, 0, NULL, NULL, &e);
+	if (!b->mapped)
+		cl_failed(b->d->name, "clEnqueueMapBuffer", e);
+	return b->mapped;
+}
+
+int buf_unmap(struct buf *b)
+{
+	cl_int e;
+
+	if (!b->mapped)
+		return error("buffer of %zu bytes: unmapped, but it is not mapped", b->bytes);
+	e = clEnqueueUnmapMemObject(b->d->queue, b->mem, b->mapped, 0, NULL, NULL);
+	b->mapped = NULL;
+	return e == CL_SUCCESS ? 0 : cl_failed(b->d->name, "clEnqueueUnmapMemObject", e);
+}
