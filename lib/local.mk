@@ -14,3 +14,4 @@ libscopeline_a_SOURCES += lib/dev/buf.c
 libscopeline_a_SOURCES += lib/dev/launch.c lib/dev/clsrc.h
 libscopeline_a_SOURCES += lib/dev/clerror.c
 libscopeline_a_SOURCES += lib/dev/profile.c
+libscopeline_a_SOURCES += lib/math/optim.c lib/math/optim.h
