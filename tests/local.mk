@@ -1,4 +1,22 @@
-# tests/
-EXTRA_DIST += tests/tap.h
+# tests/: unit programs and tool tests, all under prove.  One line per file.
+# `make check T='t01% unit-csv'` picks by name, TESTS_FAST=1 leaves the slow cases out, PROVE_FLAGS=-v shows each sentence.
+
+# Goldens and data lie in a folder beside the sources; `make distcheck` unpacks the sources elsewhere and so is told where.
+SCOPELINE_SHARED ?= $(abs_top_srcdir)/../shared
+AM_MAKEFLAGS = SCOPELINE_SHARED="$(SCOPELINE_SHARED)"
+PROVE_JOBS ?= 2
+T ?= %
+all_tests = $(filter tests/unit-%,$(check_PROGRAMS)) $(addprefix $(abs_top_srcdir)/,$(TOOL_TESTS))
+
+check-local:
+	srcdir='$(abs_top_srcdir)' builddir='$(abs_top_builddir)' SCOPELINE_SHARED='$(SCOPELINE_SHARED)' \
+	$(PROVE) --exec '' -j$(PROVE_JOBS) $(PROVE_FLAGS) $(foreach t,$(all_tests),$(if $(filter $(T),$(basename $(notdir $(t)))),$(t)))
+clean-local:
+	rm -rf tests/scratch
+
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h
+TOOL_TESTS =
+TOOL_TESTS += tests/t0000-layers.t
+
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c

@@ -1,0 +1,51 @@
+# tests/lib.sh: what every tool test shares; sourced first:  . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+#   ok 'sentence that can be false' 'shell code'
+#                   runs the code in the test's scratch folder, stdout and stderr in the files out and err there; true if it exits 0.
+#                   Files stay from one sentence to the next.  A failure shows the code and both files and keeps the folder.
+#   skip 'sentence' 'reason'        a sentence that this machine cannot decide
+#   slow                            true unless TESTS_FAST is set: slow && ok ...
+#   need_shared                     skips the whole file without the neighbouring shared folder; with CI=true that is a failure
+#   same A B ; differ A B           byte for byte
+#   done_testing                    last line of every test
+# Run by hand: `builddir=/path/to/build tests/t0100-usage.t`; default is build/ in the sources, or the current folder.
+set -u -o pipefail
+srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
+[ -n "${builddir:-}" ] || { builddir=$srcdir/build; [ -d "$builddir" ] || builddir=$PWD; }
+builddir=$(cd "$builddir" && pwd)
+shared=${SCOPELINE_SHARED:-$srcdir/../shared}
+export PATH=$builddir/bin:$builddir/tests:$PATH SCOPELINE_CONFIG_PATH=$srcdir/share/presets LC_ALL=C
+unset SCOPELINE_DEVICE SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_MIN SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_STEP
+
+tap_count=0 tap_failed=0
+scratch=$builddir/tests/scratch/$(basename "$0" .t)
+rm -rf "$scratch"
+mkdir -p "$scratch/.log" && cd "$scratch" || exit 1
+
+ok() {
+	tap_count=$((tap_count + 1))
+	: >out; : >err
+	if (eval "$2") >out 2>err </dev/null; then
+		echo "ok $tap_count - $1"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_count - $1"
+		{ echo "in $scratch:"; echo "$2"; echo '-- out:'; head -c 2000 out; echo '-- err:'; head -c 4000 err; } |
+			tr -c '[:print:]\t\n' '?' | sed 's/^/# /'
+		mkdir -p ".log/$tap_count" && cp out err ".log/$tap_count"
+	fi
+}
+skip() { tap_count=$((tap_count + 1)); echo "ok $tap_count - $1 # SKIP $2"; }
+slow() { [ -z "${TESTS_FAST:-}" ]; }
+same() { cmp -- "$1" "$2"; }
+differ() { ! cmp -s -- "$1" "$2"; }
+need_shared() {
+	[ -d "$shared/golden" ] && [ -d "$shared/data" ] && { shared=$(cd "$shared" && pwd); return; }
+	[ "${CI:-}" = true ] || { echo "1..0 # SKIP no folder $shared"; exit 0; }
+	echo '1..1'; echo "not ok 1 - the folder $shared is there"; exit 1
+}
+done_testing() {
+	echo "1..$tap_count"
+	[ $tap_failed = 0 ] || { echo "# kept: $scratch"; exit 1; }
+	cd "$builddir" && rm -rf "$scratch"
+	exit 0
+}
