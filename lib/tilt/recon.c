@@ -180,7 +180,6 @@ int recon_dump(struct recon *r, size_t nz, size_t ny, size_t nx, const struct ti
 	size_t n = ny * nx;
 	float (*ha)[2] = mem_try("transfer function", 2 * n, sizeof *ha), (*hp)[2];
 	struct transfer t;
-	long dark;
 	int rc = -1;
 
 	if (!ha)
@@ -190,9 +189,9 @@ int recon_dump(struct recon *r, size_t nz, size_t ny, size_t nx, const struct ti
 		free(ha);
 		return -1;
 	}
-	if (transfer_source(&t, tilt, 1, &dark) != 0)
+	if (transfer_source(&t, tilt, 1) != 0)
 		goto done;
-	if (dark >= 0) {
+	if (transfer_dark(&t, 0)) {
 		error("zenith %g rad leaves no light in the objective (dark field)", tilt->zenith);
 		goto done;
 	}

@@ -192,9 +192,13 @@ int thin_solve(struct thin *t, const size_t *tile, const struct tilt *tilt, size
 	int (*use)[4] = mem_new(t->nz, sizeof *use), rc = -1;
 	double *z = mem_new(n, sizeof *z);
 
-	if (write_tiles(t, tile, n) != 0 || transfer_source(&t->t, tilt, n, dark) != 0)
+	*dark = -1;
+	if (write_tiles(t, tile, n) != 0 || transfer_source(&t->t, tilt, n) != 0)
 		goto done;
-	if (dark && *dark >= 0) {
+	for (size_t i = n; i-- > 0;)
+		if (transfer_dark(&t->t, i))
+			*dark = (long)i;
+	if (*dark >= 0) {
 		rc = 0;
 		goto done;
 	}
@@ -218,6 +222,27 @@ int thin_solve(struct thin *t, const size_t *tile, const struct tilt *tilt, size
 	rc = 0;
 done:
 	free(make);
+	free(use);
+	free(z);
+	return rc;
+}
+
+int thin_fit(struct thin *t, const size_t *tile, const struct tilt *tilt, size_t n, double reg, enum inverse mode)
+{
+	int (*use)[4] = mem_new(t->nz, sizeof *use), rc = -1;
+	double *z = mem_new(n, sizeof *z);
+
+	if (write_tiles(t, tile, n) != 0 || transfer_source(&t->t, tilt, n) != 0)
+		goto done;
+	for (size_t k = 0; k < t->nz; k++) {
+		memcpy(use[k], (int[4]){ (int)k, (int)k, 0, 0 }, sizeof *use);
+		for (size_t i = 0; i < n; i++)
+			z[i] = optics_z(&t->o, t->nz, tilt[i].z_offset, k);
+		if (transfer_plane(&t->t, z, n, k) != 0)
+			goto done;
+	}
+	rc = invert(t, n, use, 0, t->nz, reg, mode);
+done:
 	free(use);
 	free(z);
 	return rc;

@@ -57,9 +57,13 @@ long thin_load(struct thin *t, size_t tile, const struct contrast *c, const stru
 bool thin_mirrors(double z_offset);
 
 /* X of positions 0 .. n-1 (at most t->t.batch); position i is tile[i] with tilt[i].  If one mirrors, all must have its
- * z_offset.  *dark as in transfer_source. */
+ * z_offset.  *dark = the first position without light (then nothing is solved), else -1. */
 int thin_solve(struct thin *t, const size_t *tile, const struct tilt *tilt, size_t n, double reg, enum inverse mode,
 	       long *dark);
+
+/* The same for the optimisers: every plane of every position is made and stays in t->t.h (chunk == nz), none is mirrored, dark
+ * fields give whatever comes of them. */
+int thin_fit(struct thin *t, const size_t *tile, const struct tilt *tilt, size_t n, double reg, enum inverse mode);
 
 /* Real images of position i .. i + n - 1, n <= slots: out[k] [ny - 2 pad][nx - 2 pad] float32. */
 int thin_images(struct thin *t, size_t i, size_t n, enum quantity q, size_t pad, float *const *out);

@@ -103,31 +103,30 @@ void transfer_clear(struct transfer *t)
 	*t = (struct transfer){ 0 };
 }
 
-int transfer_source(struct transfer *t, const struct tilt *tilt, size_t n, long *dark)
+int transfer_source(struct transfer *t, const struct tilt *tilt, size_t n)
 {
 	const struct pupil *p = &t->pupil;
 	struct tilt upright = { 0, 0, 0 };
-	double bright, total = (double)(p->my * p->mx);
+	double total = (double)(p->my * p->mx);
 	float *scale;
 
-	if (dark) {
-		*dark = -1;
-		if (pupil_source(p, &upright, 1, t->coef, t->source) != 0 ||
-		    pupil_source_sum(p, t->source, 1, 4, t->part, &bright) != 0)
-			return -1;
-	}
+	if (t->bright == 0 && (pupil_source(p, &upright, 1, t->coef, t->source) != 0 ||
+			       pupil_source_sum(p, t->source, 1, 4, t->part, &t->bright) != 0))
+		return -1;
 	if (pupil_source(p, tilt, n, t->coef, t->source) != 0 ||
 	    pupil_source_sum(p, t->source, n, 4, t->part, t->i0) != 0)
 		return -1;
-	for (size_t i = n; dark && i-- > 0;)
-		if (!(t->i0[i] >= 1e-6 * bright))
-			*dark = (long)i;
 	scale = buf_map(t->scale, MAP_DISCARD);
 	if (!scale)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		scale[i] = (float)(1 / (total * t->i0[i]));
 	return buf_unmap(t->scale);
+}
+
+bool transfer_dark(const struct transfer *t, size_t i)
+{
+	return !(t->i0[i] >= 1e-6 * t->bright);
 }
 
 static bool all_equal(const double *z, size_t n)

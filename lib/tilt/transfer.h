@@ -20,6 +20,7 @@ struct transfer {
 	bool keep;		/* A and B of all planes of the chunk are kept, for the gradient */
 	size_t hx;		/* columns of h: lags 0 .. hx - 1 */
 	double *i0;		/* [batch] */
+	double bright;		/* I0 without tilt */
 	struct buf *source;	/* [batch][rows][mx] float32, packed */
 	struct buf *scale;	/* [batch] float32: raw h to H */
 	struct buf *wave;	/* B; [slots][my][mx], or [chunk][batch][my][mx] if kept; shared: the first of a plane */
@@ -43,9 +44,11 @@ int transfer_init(struct transfer *t, struct dev *d, const struct optics *o, siz
 		  size_t slots, size_t chunk, bool keep);
 void transfer_clear(struct transfer *t);
 
-/* Condenser and I0 of positions 0 .. n-1.  *dark = the first position whose I0 is below 1e-6 of the untilted one (a dark
- * field: nothing can be reconstructed), else -1; may be NULL. */
-int transfer_source(struct transfer *t, const struct tilt *tilt, size_t n, long *dark);
+/* Condenser and I0 of positions 0 .. n-1. */
+int transfer_source(struct transfer *t, const struct tilt *tilt, size_t n);
+
+/* Is I0 of position i below 1e-6 of the untilted one?  A dark field: nothing can be reconstructed. */
+bool transfer_dark(const struct transfer *t, size_t i);
 
 /* Plane u of h, at z[i] um for position i < n. */
 int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u);
