@@ -18,3 +18,5 @@ libscopeline_a_SOURCES += lib/math/optim.c lib/math/optim.h
 libscopeline_a_SOURCES += lib/tilt/imageloss.c lib/tilt/imageloss.h
 libscopeline_a_SOURCES += lib/tilt/loss.c lib/tilt/loss.h
 libscopeline_a_SOURCES += lib/tilt/thick.c lib/tilt/thick.h
+libscopeline_a_SOURCES += lib/tilt/well.c lib/tilt/well.h
+libscopeline_a_SOURCES += lib/tilt/levels.c lib/tilt/levels.h

@@ -14,7 +14,7 @@ check-local:
 clean-local:
 	rm -rf tests/scratch
 
-EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 
