@@ -20,3 +20,7 @@ libscopeline_a_SOURCES += lib/tilt/loss.c lib/tilt/loss.h
 libscopeline_a_SOURCES += lib/tilt/thick.c lib/tilt/thick.h
 libscopeline_a_SOURCES += lib/tilt/well.c lib/tilt/well.h
 libscopeline_a_SOURCES += lib/tilt/levels.c lib/tilt/levels.h
+libscopeline_a_SOURCES += lib/base/opt.c lib/base/opt.h lib/base/opttable.h
+libscopeline_a_SOURCES += lib/base/optvalue.c lib/base/optvalue.h
+libscopeline_a_SOURCES += lib/base/optconfig.c
+libscopeline_a_SOURCES += lib/base/opthelp.c
