@@ -20,6 +20,6 @@ TOOL_TESTS += tests/t0000-layers.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c
-# tests/
+
 check_PROGRAMS += tests/unit-opt
 tests_unit_opt_SOURCES = tests/unit-opt.c

@@ -31,7 +31,7 @@ static const struct opt optics[] = {
 	{ OPT_REAL, "energy", .real = &energy, .unit = UNIT_ENERGY, .help = "energy" },
 	{ OPT_CHOICE, "model", .choice = &model, .choices = "thin|thick", .initial = "thin", .help = "model" },
 	{ OPT_FLAG, "invert", .flag = &invert, .initial = "no", .help = "negate z" },
-	{ OPT_IGNORE, "z-pad" },
+	{ OPT_IGNORE, .name = "z-pad" },
 	{ OPT_END }
 };
 static const struct opt others[] = {
@@ -149,10 +149,10 @@ static void refusals(void)
 	refused(PARSE("--zenith", "1.3"), "'--zenith': '1.3', expected a number 0 to 1.2 rad",
 		"out of range names the option and the range");
 	refused(PARSE("--zenith", "90deg"), "--zenith", "the range holds after conversion");
-	refused(PARSE("--zenith", "3um"), "expected a number 0 to 1.2 rad (deg)", "a length is no angle");
+	refused(PARSE("--zenith", "3um"), "expected a number 0 to 1.2 rad (or deg)", "a length is no angle");
 	refused(PARSE("--pixel", "3 um"), "'3 um'", "no blank before the unit");
 	refused(PARSE("--pixel", "nan"), "'nan'", "NaN");
-	refused(PARSE("--azimuth", "inf"), "'inf', expected a number rad (deg) or radial", "infinity");
+	refused(PARSE("--azimuth", "inf"), "'inf', expected a number rad (or deg) or radial", "infinity");
 	refused(PARSE("--azimuth", "-nan"), "'-nan'", "NaN with a sign");
 	refused(PARSE("--azimuth", "1e999"), "'1e999'", "overflow");
 	refused(PARSE("--azimuth", "0x10"), "'0x10'", "hexadecimal");
@@ -220,8 +220,8 @@ static void texts(void)
 {
 	ok(PARSE("--iters", "0", "--help") == EXIT_DONE && strstr(said, "Usage: unit-opt [OPTION]... -o OUT.tif STACK.tif...\n       unit-opt --image HxW\n"),
 	   "--help exits 0 even after a wrong value");
-	ok(strstr(said, "--zenith X") && strstr(said, "(0 to 1.2 rad (deg); default 0)") &&
-	   strstr(said, "-p, --pixel P ") && strstr(said, "(> 0 um (nm, mm, m); from the file)"), "each option with range, unit and default");
+	ok(strstr(said, "--zenith X") && strstr(said, "(0 to 1.2 rad; default 0)") &&
+	   strstr(said, "-p, --pixel P ") && strstr(said, "from the file)"), "each option with range, unit and default");
 	ok(strstr(said, "--[no-]zen-blend ") && strstr(said, "--profile[=FILE]") && strstr(said, "--optimize bfgs|nadam|adam,..."),
 	   "the forms of arguments");
 	ok(strstr(said, "Example:\n  unit-opt -o out.tif in.tif\n") && !strstr(said, "z-pad") && !strstr(said, "print-options"),

@@ -31,7 +31,7 @@ enum opt_type {
 	OPT_TEXT,	/* .text */
 	OPT_CHOICE,	/* .choice = position in .choices */
 	OPT_LIST,	/* .list: comma-separated positions in .choices, each at most once */
-	OPT_IGNORE,	/* no target: a key of another tool, passed over in config files that both share */
+	OPT_IGNORE,	/* { OPT_IGNORE, .name = "z-pad" }: key of another tool, passed over in config files both share */
 	OPT_GRID	/* .grid: C,HALF,N; unit and range hold for C, HALF >= 0, N from 1 to 10000 */
 };
 

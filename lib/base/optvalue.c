@@ -20,13 +20,13 @@ static const struct suffix {
 };
 enum { N_SUFFIXES = sizeof suffixes / sizeof suffixes[0], GRID_MAX = 10000 };
 
-static const char *const unit_words[] = {
-	[UNIT_NONE] = "",
-	[UNIT_LENGTH] = "um (nm, mm, m)",
-	[UNIT_ANGLE] = "rad (deg)",
-	[UNIT_ENERGY] = "keV",
-	[UNIT_PIXEL] = "px",
-	[UNIT_SLICE] = "slices",
+static const struct { const char *name, *others; } units[] = {
+	[UNIT_NONE] = { "", "" },
+	[UNIT_LENGTH] = { "um", " (or nm, mm, m)" },
+	[UNIT_ANGLE] = { "rad", " (or deg)" },
+	[UNIT_ENERGY] = { "keV", "" },
+	[UNIT_PIXEL] = { "px", "" },
+	[UNIT_SLICE] = { "slices", "" },
 };
 
 /* strtod with '.' whatever the locale */
@@ -138,10 +138,11 @@ static void expected(const struct opt *o, char *s, size_t n)
 	opt_limits(o, limits, sizeof limits);
 	choice_words(o->choices, words, sizeof words);
 	if (number && o->values > 1)
-		k = snprintf(s, n, "%s%d %ss %s", o->repeat ? "1 to " : "", o->values,
-			     kinds[o->type] + 2, limits);
+		k = snprintf(s, n, "%s%d %ss %s%s", o->repeat ? "1 to " : "", o->values,
+			     kinds[o->type] + 2, limits, units[o->unit].others);
 	else if (number)
-		k = snprintf(s, n, "%s%s%s", kinds[o->type], limits[0] ? " " : "", limits);
+		k = snprintf(s, n, "%s%s%s%s", kinds[o->type], limits[0] ? " " : "", limits,
+			     units[o->unit].others);
 	if (o->choices && (size_t)k < n)
 		snprintf(s + k, n - (size_t)k, "%s%s%s", number ? " or " : "one of ",
 			 o->type == OPT_LIST ? "(comma-separated) " : "", words);
@@ -332,7 +333,7 @@ void opt_limits(const struct opt *o, char *s, size_t n)
 	char range[128];
 
 	range_words(o, range, sizeof range);
-	snprintf(s, n, "%s%s%s", range, range[0] && o->unit ? " " : "", unit_words[o->unit]);
+	snprintf(s, n, "%s%s%s", range, range[0] && o->unit ? " " : "", units[o->unit].name);
 }
 
 size_t opt_bare_choices(const char *choices, char *s, size_t n)

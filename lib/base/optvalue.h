@@ -11,7 +11,7 @@ int opt_value(const struct opt *o, const char *subject, const char *text);
 /* Name of the argument for --help: "W", "thin|thick", "H[,W]"; NULL for flags.  s: [n] scratch. */
 const char *opt_arg(const struct opt *o, char *s, size_t n);
 
-/* Range and unit in words: "> 0, um, nm, mm or m"; "" if there is nothing to say. */
+/* Range and unit in words: "> 0 um"; "" if there is nothing to say. */
 void opt_limits(const struct opt *o, char *s, size_t n);
 
 /* kind column of --print-options, without the "?" */
