@@ -24,3 +24,4 @@ libscopeline_a_SOURCES += lib/base/opt.c lib/base/opt.h lib/base/opttable.h
 libscopeline_a_SOURCES += lib/base/optvalue.c lib/base/optvalue.h
 libscopeline_a_SOURCES += lib/base/optconfig.c
 libscopeline_a_SOURCES += lib/base/opthelp.c
+libscopeline_a_SOURCES += lib/tilt/search.c lib/tilt/search.h

@@ -13,8 +13,8 @@ enum { SUMS = 8 };	/* of cl/tilt.cl */
 static const size_t stage_limit = (size_t)64 << 20;
 /* Planes of h beyond this are made in chunks: a CPU gains nothing from more, and a field's memory stays bounded. */
 static const size_t h_limit = (size_t)96 << 20;
-/* Tiles of a batch beyond this gain nothing either. */
-static const size_t batch_limit = (size_t)1 << 30;
+/* Tiles of a batch beyond this gain nothing on a CPU either. */
+static const size_t batch_limit = (size_t)256 << 20;
 
 static void bin_rows(const struct optics *o, size_t ny, size_t nx, size_t *nr, size_t *nc, bool *full)
 {
@@ -25,6 +25,14 @@ static void bin_rows(const struct optics *o, size_t ny, size_t nx, size_t *nr, s
 	*nc = *full ? nx : nx / 2 + 1;
 }
 
+/* What tilt/loss.c adds: q, gx, gs per tile, two planes per slot. */
+static size_t gradient_bytes(const struct optics *o, size_t ny, size_t nx, const struct thin_size *s)
+{
+	size_t plane = optics_pupil_size(o, ny) * optics_pupil_size(o, nx);
+
+	return s->batch * ((ny + 1) * (nx / 2 + 1) * 8 * 3 + plane * 4) + s->slots * (plane * 16 + ny * nx * 8);
+}
+
 static size_t bytes_for(const struct optics *o, size_t nz, size_t ny, size_t nx, bool keep, const struct thin_size *s)
 {
 	size_t nr, nc, half = nx / 2 + 1, stage = nz * ny * nx * 4;
@@ -33,13 +41,15 @@ static size_t bytes_for(const struct optics *o, size_t nz, size_t ny, size_t nx,
 	bin_rows(o, ny, nx, &nr, &nc, &full);
 	return transfer_bytes(o, ny, nx, s->batch, s->slots, s->chunk, keep) + (stage <= stage_limit ? stage : ny * nx * 4) +
 	       s->tiles * nz * ny * half * 8 + s->batch * 2 * nr * nc * 8 +
-	       (s->chunk < nz ? s->batch * SUMS * nr * nc * 8 : 0) + s->slots * (ny * half * 8 + ny * nx * 4);
+	       (s->chunk < nz ? s->batch * SUMS * nr * nc * 8 : 0) + s->slots * (ny * half * 8 + ny * nx * 4) +
+	       (keep ? gradient_bytes(o, ny, nx, s) : 0);
 }
 
 int thin_plan(struct dev *d, const struct optics *o, size_t nz, size_t ny, size_t nx, size_t tiles, bool keep,
 	      struct thin_size *size)
 {
 	size_t plane = 2 * optics_pupil_size(o, ny) * (nx / 2 + 2) * 8, room = dev_mem(d);
+	size_t limit = dev_is_cpu(d) ? batch_limit : room;
 	struct thin_size s = { .chunk = nz };
 
 	if (!keep && nz * plane > h_limit && h_limit / plane < nz)
@@ -48,7 +58,7 @@ int thin_plan(struct dev *d, const struct optics *o, size_t nz, size_t ny, size_
 		s.slots = transfer_slots(d, o, ny, nx, s.tiles);
 		s.batch = (s.tiles + s.slots - 1) / s.slots * s.slots;
 		s.bytes = bytes_for(o, nz, ny, nx, keep, &s);
-		if (s.bytes <= room && (s.bytes <= batch_limit || s.tiles <= s.slots))
+		if (s.bytes <= room && (s.bytes <= limit || s.tiles <= s.slots))
 			break;
 		if (s.tiles > 1)
 			continue;
