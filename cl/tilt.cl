@@ -140,9 +140,13 @@ kernel void tilt_invert(global float2 *restrict x, global float2 *restrict sums,
 		transfer(h + ((size_t)p.y * batch + t) * 2 * my * hx, my, hx, ly, lx, scale[t], p.z, &ha, &hp);
 		add_plane(s, ha, hp, v, mode);
 	}
-	if (last)
-		solve(s, reg, mode, &x[(size_t)t * 2 * bins + bin], &x[((size_t)t * 2 + 1) * bins + bin]);
-	else
+	if (last) {
+		float2 xa, xp;
+
+		solve(s, reg, mode, &xa, &xp);
+		x[(size_t)t * 2 * bins + bin] = xa;
+		x[((size_t)t * 2 + 1) * bins + bin] = xp;
+	} else
 		for (int q = 0; q < SUMS; q++)
 			sums[((size_t)t * SUMS + q) * bins + bin] = s[q];
 }
@@ -151,9 +155,9 @@ kernel void tilt_invert(global float2 *restrict x, global float2 *restrict sums,
 kernel void tilt_hermitian(global float2 *restrict out, global const float2 *restrict x, int nr, int nc, int ny, int nx,
 			   int first, int full, int q, float scale)
 {
-	int j = get_global_id(0), i = get_global_id(1), t = get_global_id(2), half = nx / 2 + 1;
+	int j = get_global_id(0), i = get_global_id(1), t = get_global_id(2), hcols = nx / 2 + 1;
 
-	if (j >= half || i >= ny)
+	if (j >= hcols || i >= ny)
 		return;
 	global const float2 *v = x + ((size_t)(first + t) * 2 + q) * nr * nc;
 	int minus = i ? ny - i : 0, nyquist_y = ny % 2 == 0 && i == ny / 2, nyquist_x = nx % 2 == 0 && j == nx / 2;
@@ -171,5 +175,5 @@ kernel void tilt_hermitian(global float2 *restrict out, global const float2 *res
 		if (nyquist_y)
 			a = 0.5f * (a + v[(size_t)ny * nc + j]);
 	}
-	out[((size_t)t * ny + i) * half + j] = scale * a;
+	out[((size_t)t * ny + i) * hcols + j] = scale * a;
 }

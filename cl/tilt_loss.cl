@@ -143,7 +143,7 @@ static inline int bin_of(int lag, int n, int shift)
 	return k < -(n / 2) || k > (n - 1) / 2 ? -1 : k < 0 ? k + n : k;
 }
 
-/* The gradient of plane k by H_a and H_p, embedded into all lags (half spectra, conjugate: a C2R transform then gives the
+/* The gradient of plane k by H_a and H_p, embedded into all lags (hcols spectra, conjugate: a C2R transform then gives the
  * forward one): e [slots][2][my][ex]. */
 kernel void tilt_pull(global float2 *restrict e, global const float2 *restrict x, global const float2 *restrict q,
 		      global const float2 *restrict h, global const float2 *restrict b, global const float *restrict scale,

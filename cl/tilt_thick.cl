@@ -30,8 +30,8 @@ kernel void thick_waves(global float2 *restrict a, global float2 *restrict w, gl
 	w[at] = g * (float2)(v.y, -v.x);
 }
 
-/* Keeps the lags that are needed: h [lags][hx] from raw [my][half], row i = lag i - lags / 2; the conjugate gives H. */
-kernel void thick_keep(global float2 *restrict h, global const float2 *restrict raw, int lags, int hx, int my, int half,
+/* Keeps the lags that are needed: h [lags][hx] from raw [my][hcols], row i = lag i - lags / 2; the conjugate gives H. */
+kernel void thick_keep(global float2 *restrict h, global const float2 *restrict raw, int lags, int hx, int my, int hcols,
 		       ulong first, float scale)
 {
 	int x = get_global_id(0), i = get_global_id(1), q = get_global_id(2);
@@ -39,20 +39,20 @@ kernel void thick_keep(global float2 *restrict h, global const float2 *restrict 
 	if (x >= hx || i >= lags)
 		return;
 	int ly = i - lags / 2, y = ly < 0 ? ly + my : ly;
-	float2 v = raw[((size_t)q * my + y % my) * half + x];
+	float2 v = raw[((size_t)q * my + y % my) * hcols + x];
 
 	h[first + ((size_t)q * lags + i) * hx + x] = scale * conj_(v);
 }
 
-/* H along z of a block of rows: hz [n][2][rows][half]; set 0 at the lag of each bin, set 1 at minus the lag of the mirrored
+/* H along z of a block of rows: hz [n][2][rows][hcols]; set 0 at the lag of each bin, set 1 at minus the lag of the mirrored
  * bin (they differ at Nyquist bins and under the peer's crop).  plane_of[j] = (plane of h, mirrored). */
 kernel void thick_stack(global float2 *restrict hz, global const float2 *restrict h, global const int2 *restrict plane_of,
-			global const float *restrict weight, int n, int row0, int rows, int half, int ny, int nx, int lags,
+			global const float *restrict weight, int n, int row0, int rows, int hcols, int ny, int nx, int lags,
 			int hx, int both, int sy, int sx, int mirror_sets, float k_re, float k_im)
 {
 	int j = get_global_id(0), r = get_global_id(1), k = get_global_id(2), set = k % mirror_sets, z = k / mirror_sets;
 
-	if (j >= half || r >= rows || z >= n)
+	if (j >= hcols || r >= rows || z >= n)
 		return;
 	int i = row0 + r, ly = signed_bin(i, ny), lx = j;
 	float2 v = 0;
@@ -76,7 +76,7 @@ kernel void thick_stack(global float2 *restrict hz, global const float2 *restric
 		}
 		v = weight[z] * (k_re * re + k_im * im);
 	}
-	hz[(((size_t)z * mirror_sets + set) * rows + r) * half + j] = v;
+	hz[(((size_t)z * mirror_sets + set) * rows + r) * hcols + j] = v;
 }
 
 static inline float2 filter(float2 h, float reg)
@@ -87,38 +87,38 @@ static inline float2 filter(float2 h, float reg)
 /* b *= H* / (|H|^2 + reg), as the Hermitian part of the whole spectrum: columns 0 and nx/2 only hold their mirror's filter,
  * whose Hermitian part the real transform takes; the others average both where they differ. */
 kernel void thick_filter(global float2 *restrict bz, global const float2 *restrict hz, global const int2 *restrict crop,
-			 int zp, int rows, int half, int nx, int mirror_sets, float reg, float scale)
+			 int zp, int rows, int hcols, int nx, int mirror_sets, float reg, float scale)
 {
 	int j = get_global_id(0), r = get_global_id(1), k = get_global_id(2);
 
-	if (j >= half || r >= rows || k >= zp)
+	if (j >= hcols || r >= rows || k >= zp)
 		return;
 	int2 c = crop[k];
-	size_t at = (size_t)r * half + j, set = (size_t)rows * half;
+	size_t at = (size_t)r * hcols + j, set = (size_t)rows * hcols;
 	float2 f = filter(hz[((size_t)c.y * mirror_sets + mirror_sets - 1) * set + at], reg);
 
 	if (j > 0 && 2 * j != nx)
 		f = 0.5f * (f + filter(hz[(size_t)c.x * mirror_sets * set + at], reg));
-	bz[((size_t)k * rows + r) * half + j] = scale * mul(f, bz[((size_t)k * rows + r) * half + j]);
+	bz[((size_t)k * rows + r) * hcols + j] = scale * mul(f, bz[((size_t)k * rows + r) * hcols + j]);
 }
 
-/* A block of rows of b [zp][ny][half] to bz [zp][rows][half], and back. */
+/* A block of rows of b [zp][ny][hcols] to bz [zp][rows][hcols], and back. */
 kernel void thick_gather(global float2 *restrict bz, global const float2 *restrict b, int zp, int row0, int rows, int ny,
-			 int half)
+			 int hcols)
 {
 	int j = get_global_id(0), r = get_global_id(1), k = get_global_id(2);
 
-	if (j >= half || r >= rows || k >= zp)
+	if (j >= hcols || r >= rows || k >= zp)
 		return;
-	bz[((size_t)k * rows + r) * half + j] = row0 + r < ny ? b[((size_t)k * ny + row0 + r) * half + j] : 0;
+	bz[((size_t)k * rows + r) * hcols + j] = row0 + r < ny ? b[((size_t)k * ny + row0 + r) * hcols + j] : 0;
 }
 
 kernel void thick_scatter(global float2 *restrict b, global const float2 *restrict bz, int zp, int row0, int rows, int ny,
-			  int half)
+			  int hcols)
 {
 	int j = get_global_id(0), r = get_global_id(1), k = get_global_id(2);
 
-	if (j >= half || r >= rows || row0 + r >= ny || k >= zp)
+	if (j >= hcols || r >= rows || row0 + r >= ny || k >= zp)
 		return;
-	b[((size_t)k * ny + row0 + r) * half + j] = bz[((size_t)k * rows + r) * half + j];
+	b[((size_t)k * ny + row0 + r) * hcols + j] = bz[((size_t)k * rows + r) * hcols + j];
 }
