@@ -25,3 +25,4 @@ libscopeline_a_SOURCES += lib/base/optvalue.c lib/base/optvalue.h
 libscopeline_a_SOURCES += lib/base/optconfig.c
 libscopeline_a_SOURCES += lib/base/opthelp.c
 libscopeline_a_SOURCES += lib/tilt/search.c lib/tilt/search.h
+libscopeline_a_SOURCES += lib/tilt/recon.c lib/tilt/recon.h
