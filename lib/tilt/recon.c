@@ -121,20 +121,16 @@ done:
 }
 
 /* Puts the tiles of one quantity together. */
-static int join(struct recon *r, const struct tile_plan *plan, enum quantity q, float **image, float *out)
+static void join(struct recon *r, const struct tile_plan *plan, enum quantity q, float **image, float *out)
 {
 	double *offset = NULL;
 
 	if (r->o.match && q == PHASE && plan->count > 1) {
 		offset = mem_new(plan->count, sizeof *offset);
-		if (levels_match(plan, r->o.blend, r->o.sigma_frac, (const float *const *)image, offset) != 0) {
-			free(offset);
-			return -1;
-		}
+		tile_levels(plan, r->o.blend, r->o.sigma_frac, (const float *const *)image, 1, offset);
 	}
 	tile_blend(plan, r->o.blend, r->o.sigma_frac, (const float *const *)image, offset, out);
 	free(offset);
-	return 0;
 }
 
 int recon_thin(struct recon *r, const char *name, const float *stack, size_t nz, const struct tile_plan *plan,
@@ -163,8 +159,8 @@ int recon_thin(struct recon *r, const char *name, const float *stack, size_t nz,
 			goto done;
 	}
 	for (int q = 0; q < 2; q++)
-		if (out[q] && n > 1 && join(r, plan, q, image[q], out[q]) != 0)
-			goto done;
+		if (out[q] && n > 1)
+			join(r, plan, q, image[q], out[q]);
 	rc = 0;
 done:
 	free(order);
