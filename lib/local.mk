@@ -26,3 +26,7 @@ libscopeline_a_SOURCES += lib/base/optconfig.c
 libscopeline_a_SOURCES += lib/base/opthelp.c
 libscopeline_a_SOURCES += lib/tilt/search.c lib/tilt/search.h
 libscopeline_a_SOURCES += lib/tilt/recon.c lib/tilt/recon.h
+libscopeline_a_SOURCES += lib/io/out.c lib/io/out.h
+libscopeline_a_SOURCES += lib/io/provenance.c lib/io/provenance.h
+libscopeline_a_SOURCES += lib/io/csvio.c lib/io/csvio.h
+libscopeline_a_SOURCES += lib/io/source.c lib/io/source.h

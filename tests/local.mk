@@ -23,3 +23,7 @@ tests_unit_optim_SOURCES = tests/unit-optim.c
 
 check_PROGRAMS += tests/unit-opt
 tests_unit_opt_SOURCES = tests/unit-opt.c
+check_PROGRAMS += tests/unit-csv
+tests_unit_csv_SOURCES = tests/unit-csv.c tests/capture.h
+check_PROGRAMS += tests/unit-out
+tests_unit_out_SOURCES = tests/unit-out.c tests/capture.h

@@ -1,4 +1,6 @@
-/* lib/io/csvio.h: CSV tables in (libcsv, RFC 4180) and out.  Errors name file, line (1 = header) and column. */
+/* lib/io/csvio.h: CSV tables in (libcsv, RFC 4180) and out.  Errors name file, line (1 = header) and column.
+ * A UTF-8 byte order mark, "\r\n" and blank lines are accepted.  Blanks around unquoted fields are dropped, but in a
+ * headerless list, where a file's name may have some. */
 #ifndef IO_CSVIO_H
 #define IO_CSVIO_H
 
@@ -12,6 +14,7 @@ struct csv {
 	char **names;		/* [columns] */
 	char **cells;		/* [rows][columns] */
 	size_t *line;		/* [rows], line of the file where the row starts */
+	char *text;		/* what cells point into */
 };
 
 /* Reads path ("-": stdin).  headerless: no header line is taken, columns are named "1", "2" ...  A ragged row is an error.  0 or -1. */

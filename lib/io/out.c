@@ -1,0 +1,309 @@
+#include "io/out.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+
+/* Temporaries a signal has to remove.  A slot's path is written only while its state is TAKEN and read by the handler only
+ * after it has moved the state from ARMED to DYING, so that no lock is needed; a slot the handler has is never used again. */
+enum { FREE, TAKEN, ARMED, DYING };
+enum { SLOTS = 64 };
+static struct slot {
+	_Atomic int state;
+	char path[PATH_MAX];
+} slots[SLOTS];
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "the signal handler needs lock-free ints");
+
+static _Atomic int stdout_taken;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+struct out {
+	char *path;		/* as given, for messages */
+	char *target;		/* links resolved; "-" for stdout */
+	struct slot *slot;	/* NULL: the temporary has no name and is copied at commit */
+	int fd;
+	FILE *file;
+};
+
+static void remove_temporaries(void)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		int armed = ARMED;
+
+		if (atomic_compare_exchange_strong(&slots[i].state, &armed, DYING))
+			unlink(slots[i].path);
+	}
+}
+
+static void on_signal(int sig)
+{
+	remove_temporaries();
+	raise(sig);	/* SA_RESETHAND: the default action, as soon as this handler returns */
+}
+
+static void install(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+
+	atexit(remove_temporaries);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		struct sigaction was, act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+		sigemptyset(&act.sa_mask);
+		/* nohup ignores SIGHUP: that stays; so does a handler of the program's own */
+		if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler == SIG_DFL)
+			sigaction(signals[i], &act, NULL);
+	}
+}
+
+static struct slot *slot_take(void)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		int was = FREE;
+
+		if (atomic_compare_exchange_strong(&slots[i].state, &was, TAKEN))
+			return &slots[i];
+	}
+	return NULL;
+}
+
+/* The temporary is gone or renamed.  When the handler has the slot, the program is about to end: no message of a
+ * vanished temporary shall be printed on the way. */
+static void slot_release(struct slot *s)
+{
+	int armed = ARMED;
+
+	if (!atomic_compare_exchange_strong(&s->state, &armed, FREE))
+		for (;;)
+			pause();
+}
+
+/* A new file beside the target, named ".NAME.RANDOM.tmp"; armed before it exists. */
+static int open_beside(struct out *o)
+{
+	const char *slash = strrchr(o->target, '/');
+	int folder = slash ? (int)(slash + 1 - o->target) : 0;
+	const char *name = o->target + folder;
+	uint64_t random = 0;
+
+	if (!*name)
+		return error("'%s': no file name, expected one", o->path);
+	o->slot = slot_take();
+	if (!o->slot)
+		return error("'%s': %d outputs are open already, expected fewer", o->path, SLOTS);
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		random = (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)o;
+	int n = snprintf(o->slot->path, sizeof o->slot->path, "%.*s.%.200s.%016llx.tmp", folder, o->target, name,
+			 (unsigned long long)random);
+	if (n < 0 || (size_t)n >= sizeof o->slot->path) {
+		atomic_store(&o->slot->state, FREE);
+		o->slot = NULL;
+		return error("'%s': name too long", o->path);
+	}
+	atomic_store(&o->slot->state, ARMED);
+	o->fd = open(o->slot->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (o->fd < 0) {
+		int why = errno;
+
+		slot_release(o->slot);
+		o->slot = NULL;
+		return error("'%s': cannot write: %s", o->path, strerror(why));
+	}
+	return 0;
+}
+
+/* A file without a name, in the folder for temporaries. */
+static int open_nameless(struct out *o)
+{
+	const char *folder = getenv("TMPDIR");
+	char *name = mem_printf("%s/scopeline-XXXXXX", folder && *folder ? folder : "/tmp");
+
+	o->fd = mkostemp(name, O_CLOEXEC);
+	if (o->fd < 0)
+		error("'%s': cannot make a temporary '%s': %s", o->path, name, strerror(errno));
+	else
+		unlink(name);
+	free(name);
+	return o->fd < 0 ? -1 : 0;
+}
+
+/* Where the bytes go in the end: links resolved, so that a rename does not replace one. */
+static int find_target(struct out *o, bool *plain)
+{
+	struct stat st;
+
+	*plain = strcmp(o->path, "-") != 0;
+	if (!*plain || stat(o->path, &st) != 0) {
+		o->target = mem_strdup(o->path);
+		return 0;
+	}
+	if (S_ISDIR(st.st_mode))
+		return error("'%s': a directory, expected a file name", o->path);
+	*plain = S_ISREG(st.st_mode);
+	if (*plain) {
+		char *real = realpath(o->path, NULL);
+
+		if (!real)
+			return error("'%s': %s", o->path, strerror(errno));
+		o->target = real;
+	} else {
+		o->target = mem_strdup(o->path);
+	}
+	return 0;
+}
+
+struct out *out_open(const char *path)
+{
+	struct out *o = mem_new(1, sizeof *o);
+	bool plain;
+
+	pthread_once(&once, install);
+	o->path = mem_strdup(path);
+	o->fd = -1;
+	if (!*path) {
+		error("'': no file name, expected one");
+		goto fail;
+	}
+	if (strcmp(path, "-") == 0 && atomic_fetch_add(&stdout_taken, 1) > 0) {
+		error("'-': stdout is taken by another output, expected one");
+		goto fail;
+	}
+	if (find_target(o, &plain) != 0)
+		goto fail;
+	if ((plain ? open_beside(o) : open_nameless(o)) != 0)
+		goto fail;
+	return o;
+fail:
+	out_abort(o);
+	return NULL;
+}
+
+int out_fd(struct out *o)
+{
+	return o->fd;
+}
+
+FILE *out_file(struct out *o)
+{
+	if (!o->file) {
+		o->file = fdopen(o->fd, "w+");
+		if (!o->file)
+			die(EXIT_FAILED, "'%s': %s", o->path, strerror(errno));
+	}
+	return o->file;
+}
+
+static int copy_all(struct out *o, int to)
+{
+	enum { CHUNK = 1 << 18 };
+	char *buf = mem_new(CHUNK, 1);
+	off_t at = 0;
+	ssize_t n;
+	int rc = -1;
+
+	while ((n = pread(o->fd, buf, CHUNK, at)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			goto done;
+		for (ssize_t sent = 0; sent < n;) {
+			ssize_t k = write(to, buf + sent, (size_t)(n - sent));
+
+			if (k < 0 && errno == EINTR)
+				continue;
+			if (k < 0)
+				goto done;
+			sent += k;
+		}
+		at += n;
+	}
+	rc = 0;
+done:
+	free(buf);
+	return rc;
+}
+
+/* Copies the nameless temporary to stdout or into the device or fifo; 0 or -1 with errno. */
+static int deliver(struct out *o)
+{
+	int to, rc;
+
+	if (strcmp(o->target, "-") == 0)
+		return fflush(stdout) == 0 ? copy_all(o, STDOUT_FILENO) : -1;
+	to = open(o->target, O_WRONLY | O_CLOEXEC);
+	if (to < 0)
+		return -1;
+	rc = copy_all(o, to);
+	if (close(to) != 0)
+		rc = -1;
+	return rc;
+}
+
+static void out_free(struct out *o)
+{
+	free(o->target);
+	free(o->path);
+	free(o);
+}
+
+int out_commit(struct out *o)
+{
+	int why = 0;
+
+	if (o->file && (fflush(o->file) != 0 || ferror(o->file)))
+		why = errno ? errno : EIO;
+	if (!why && !o->slot && deliver(o) != 0)
+		why = errno;
+	if (!why && o->slot && fsync(o->fd) != 0 && errno != EINVAL && errno != EROFS)
+		why = errno;
+	/* a network file system may tell of a full disk only now */
+	if ((o->file ? fclose(o->file) : close(o->fd)) != 0 && !why)
+		why = errno;
+	if (o->slot) {
+		if (!why && rename(o->slot->path, o->target) != 0)
+			why = errno;
+		if (why)
+			unlink(o->slot->path);
+		slot_release(o->slot);
+	}
+	if (why)
+		error("'%s': cannot write: %s", strcmp(o->path, "-") == 0 ? "<stdout>" : o->path, strerror(why));
+	out_free(o);
+	return why ? -1 : 0;
+}
+
+void out_abort(struct out *o)
+{
+	if (!o)
+		return;
+	if (o->file)
+		fclose(o->file);
+	else if (o->fd >= 0)
+		close(o->fd);
+	if (o->slot) {
+		unlink(o->slot->path);
+		slot_release(o->slot);
+	}
+	if (strcmp(o->path, "-") == 0 && o->fd >= 0)
+		atomic_store(&stdout_taken, 0);
+	out_free(o);
+}
+
+int out_check_binary(const char *path)
+{
+	if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
+		return error("'-': stdout is a terminal, expected a pipe or a file for binary data");
+	return 0;
+}
