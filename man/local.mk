@@ -1,1 +1,4 @@
-# man/
+# man/: one page per tool, and one for what they share
+dist_man_MANS += man/scopeline.7
+dist_man_MANS += man/tiltrecon.1
+dist_man_MANS += man/tiltsim.1

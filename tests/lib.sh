@@ -13,7 +13,7 @@ srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
 [ -n "${builddir:-}" ] || { builddir=$srcdir/build; [ -d "$builddir" ] || builddir=$PWD; }
 builddir=$(cd "$builddir" && pwd)
 shared=${SCOPELINE_SHARED:-$srcdir/../shared}
-export PATH=$builddir/bin:$builddir/tests:$PATH SCOPELINE_CONFIG_PATH=$srcdir/share/presets LC_ALL=C
+export PATH=$builddir/bin:$builddir/tests:$srcdir/tests:$PATH SCOPELINE_CONFIG_PATH=$srcdir/share/presets LC_ALL=C
 unset SCOPELINE_DEVICE SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_MIN SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_STEP
 
 tap_count=0 tap_failed=0

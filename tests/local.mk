@@ -15,8 +15,10 @@ clean-local:
 	rm -rf tests/scratch
 
 EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
+TOOL_TESTS += tests/t1000-tilt-golden.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c
