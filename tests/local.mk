@@ -16,6 +16,7 @@ clean-local:
 
 EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h
 EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t1000-tilt-golden.t

@@ -41,7 +41,7 @@ void csv_put_double(struct csv_line *l, double v);	/* %.17g */
 void csv_line_end(struct csv_line *l);			/* next put starts a new line in the same text */
 void csv_line_clear(struct csv_line *l);
 
-/* header (comma-joined names) and text to path, atomically. 0 or -1 */
-int csv_write(const char *path, const char *header, const char *text, size_t len);
+/* header (comma-joined names) and text to path, atomically. 0 or -1.  (libcsv has taken the name csv_write.) */
+int csv_save(const char *path, const char *header, const char *text, size_t len);
 
 #endif
