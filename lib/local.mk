@@ -30,3 +30,5 @@ libscopeline_a_SOURCES += lib/io/out.c lib/io/out.h
 libscopeline_a_SOURCES += lib/io/provenance.c lib/io/provenance.h
 libscopeline_a_SOURCES += lib/io/csvio.c lib/io/csvio.h
 libscopeline_a_SOURCES += lib/io/source.c lib/io/source.h
+libscopeline_a_SOURCES += lib/dev/fft.c lib/dev/fft.h
+libscopeline_a_SOURCES += lib/dev/hostfft.c lib/dev/hostfft.h
