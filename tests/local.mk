@@ -30,3 +30,5 @@ check_PROGRAMS += tests/unit-csv
 tests_unit_csv_SOURCES = tests/unit-csv.c tests/capture.h
 check_PROGRAMS += tests/unit-out
 tests_unit_out_SOURCES = tests/unit-out.c tests/capture.h
+check_PROGRAMS += tests/unit-fft
+tests_unit_fft_SOURCES = tests/unit-fft.c
