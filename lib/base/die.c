@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,19 +22,13 @@ void program_start(const char *name)
 	atexit(close_stdout);
 }
 
-/* one write(2) per message: lines of several threads or processes do not mix */
-static void say(const char *kind, const char *fmt, va_list ap)
-{
-	char line[4096];
-	int n = snprintf(line, sizeof line - 1, "%s: %s", program_name, kind);
-	int m = vsnprintf(line + n, sizeof line - 1 - (size_t)n, fmt, ap);
-	size_t len = (size_t)n + (m < 0 ? 0 : (size_t)m);
+#define CLEAR_LINE "\r\033[K"
+static atomic_bool bar_shown;
 
-	if (len > sizeof line - 2)
-		len = sizeof line - 2;
-	line[len++] = '\n';
+static void put(const char *s, size_t len)
+{
 	for (size_t done = 0; done < len;) {
-		ssize_t k = write(STDERR_FILENO, line + done, len - done);
+		ssize_t k = write(STDERR_FILENO, s + done, len - done);
 
 		if (k < 0 && errno == EINTR)
 			continue;
@@ -40,6 +36,21 @@ static void say(const char *kind, const char *fmt, va_list ap)
 			break;
 		done += (size_t)k;
 	}
+}
+
+/* one write(2) per message: lines of several threads or processes do not mix */
+static void say(const char *kind, const char *fmt, va_list ap)
+{
+	char line[4096];
+	int n = snprintf(line, sizeof line - 1, "%s%s: %s", atomic_exchange(&bar_shown, false) ? CLEAR_LINE : "",
+			 program_name, kind);
+	int m = vsnprintf(line + n, sizeof line - 1 - (size_t)n, fmt, ap);
+	size_t len = (size_t)n + (m < 0 ? 0 : (size_t)m);
+
+	if (len > sizeof line - 2)
+		len = sizeof line - 2;
+	line[len++] = '\n';
+	put(line, len);
 }
 
 int error(const char *fmt, ...)
@@ -72,6 +83,21 @@ void info(const char *fmt, ...)
 	va_start(ap, fmt);
 	say("", fmt, ap);
 	va_end(ap);
+}
+
+void message_bar(const char *fmt, ...)
+{
+	char line[512] = CLEAR_LINE;
+	size_t n = strlen(line);
+	va_list ap;
+
+	if (fmt) {
+		va_start(ap, fmt);
+		vsnprintf(line + n, sizeof line - n, fmt, ap);
+		va_end(ap);
+	}
+	bar_shown = fmt != NULL;
+	put(line, strlen(line));
 }
 
 void die(int status, const char *fmt, ...)

@@ -21,6 +21,10 @@ int error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* A line of progress that stays at the foot of a terminal: it has no line end, the next message or bar overwrites it.
+ * NULL takes it away. */
+void message_bar(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* Prints and exits with the status; only for bin/ and the allocator. */
 _Noreturn void die(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -21,8 +21,8 @@ static const struct opt builtin[] = {
 	{ OPT_HEADING, .help = "General" },
 	{ OPT_TEXT, "config", .text = &config_name, .arg = "FILE",
 	  .help = "options from a preset or a file of `key = value' lines; the command line wins" },
-	{ OPT_FLAG, "quiet", 'q', .flag = &quiet, .help = "errors only" },
-	{ OPT_FLAG, "verbose", 'v', .flag = &verbose, .help = "say more" },
+	{ OPT_FLAG, "quiet", 'q', .flag = &quiet, .incidental = true, .help = "errors only" },
+	{ OPT_FLAG, "verbose", 'v', .flag = &verbose, .incidental = true, .help = "say more" },
 	{ OPT_FLAG, "version", .flag = &version, .help = "print version and libraries" },
 	{ OPT_FLAG, "help", 'h', .flag = &help, .help = "print this" },
 	{ OPT_FLAG, "print-options", .flag = &print_options, .hidden = true, .help = "print the table" },
@@ -194,6 +194,26 @@ static int apply(const struct setting *s)
 	return opt_set(r, subject, s->text ? s->text : "");
 }
 
+static void keep_command(const struct setting *s, size_t n)
+{
+	table.command = mem_new(n + 2, sizeof *table.command);
+	table.command[table.n_command++] = mem_strdup(program_name);
+	for (size_t i = 0; i < n; i++) {
+		const struct opt *o = table.row[s[i].row].o;
+
+		if (o->incidental)
+			continue;
+		table.command[table.n_command++] = mem_printf("--%s%s%s%s", s[i].negated ? "no-" : "", o->name,
+							      s[i].text ? "=" : "", s[i].text ? s[i].text : "");
+	}
+}
+
+char *const *opt_command(int *n)
+{
+	*n = (int)table.n_command;
+	return table.command;
+}
+
 int opt_parse(const struct program *p, int argc, char **argv, struct operands *rest)
 {
 	struct setting *s = mem_new((size_t)argc + 1, sizeof *s);
@@ -222,6 +242,7 @@ int opt_parse(const struct program *p, int argc, char **argv, struct operands *r
 	for (size_t i = 0; i < n && status == OPT_GO; i++)
 		if (apply(&s[i]) != 0)
 			status = EXIT_USAGE;
+	keep_command(s, n);
 	free(s);
 	return status;
 }
@@ -231,6 +252,9 @@ void opt_clear(void)
 	for (size_t i = 0; i < table.n_kept; i++)
 		free(table.kept[i]);
 	free(table.kept);
+	for (size_t i = 0; i < table.n_command; i++)
+		free(table.command[i]);
+	free(table.command);
 	free(table.row);
 	free(operand_list);
 	operand_list = NULL;

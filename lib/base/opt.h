@@ -74,6 +74,7 @@ struct opt {
 	bool repeat;		/* fewer numbers are allowed, the last stands for the missing: H[,W] */
 	bool optional;		/* TEXT: argument may be missing (--profile, --profile=FILE); then the text is "" */
 	bool hidden;		/* not in --help, not in --print-options */
+	bool incidental;	/* cannot change the bytes of an output (--threads, names of outputs): left out of provenance */
 	enum opt_unit unit;
 	const char *range;	/* of each number: "[0,1.2]", "(0,inf)", "[1,10000]"; NULL: any */
 	const char *choices;	/* CHOICE, LIST: "a|b|c"; INT, REAL: words with their values, "auto=0|off=-1" ("nan", "inf" allowed) */
@@ -111,6 +112,10 @@ void opt_clear(void);	/* frees what the last parse kept; targets of type text be
 
 /* Was the option set by the config file or the command line?  The name must be one of the tables'. */
 bool opt_given(const char *name);
+
+/* The command as parsed, for provenance: [0] the program, then each setting of the command line in its order as
+ * "--name=value", without incidental ones and operands.  NULL-terminated, *n words; valid until the next opt_parse. */
+char *const *opt_command(int *n);
 
 /* 0, or -1 after reporting the missing option; the two names that exclude each other if both were given. */
 int opt_need(const char *name);

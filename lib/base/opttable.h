@@ -16,6 +16,8 @@ struct opt_table {
 	size_t n;
 	char **kept;		/* texts of config files that targets point into */
 	size_t n_kept;
+	char **command;	/* [n_command] and NULL */
+	size_t n_command;
 };
 
 struct opt_row *opt_find(struct opt_table *t, const char *name);	/* NULL if there is none */

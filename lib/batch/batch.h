@@ -5,7 +5,7 @@
  *	struct batch b;
  *	int status = batch_open(&b, &spec, &operands);		inputs known, names checked, nothing done
  *	if (status == EXIT_DONE)
- *		status = batch_run(&b, &ops, &tool, dev_name(d), argc, argv);
+ *		status = batch_run(&b, &ops, &tool, dev_name(d));
  *	batch_close(&b);
  */
 #ifndef BATCH_BATCH_H
@@ -48,6 +48,7 @@ struct batch_spec {
 
 struct batch {
 	const struct batch_spec *spec;
+	struct operands rest;
 	struct csv manifest;
 	bool has_manifest;
 	struct job *jobs;		/* [n], all of them, in list order */
@@ -83,9 +84,9 @@ struct batch_ops {
 };
 
 /* Runs the jobs, or with --dry-run prints one line each.  Tables are written whole at the end, in list order, with the rows of the
- * jobs that did not fail.  With --resume a job is skipped if its output is complete and was made by the same command (argc, argv,
- * device) and, where there are tables, its rows are in the journal FIRST_TABLE.journal, which every run of several jobs
+ * jobs that did not fail.  With --resume a job is skipped if its output is complete and was made by the same command (options that
+ * matter, input, manifest row, device) and, where there are tables, its rows are in the journal FIRST_TABLE.journal, which every run of several jobs
  * keeps and removes at full success.  EXIT_DONE, or EXIT_FAILED after "3 of 120 inputs failed". */
-int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const char *device, int argc, char **argv);
+int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const char *device);
 
 #endif

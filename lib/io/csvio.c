@@ -190,6 +190,19 @@ void csv_clear(struct csv *t)
 	*t = (struct csv){ 0 };
 }
 
+void csv_take_header(struct csv *t)
+{
+	if (t->rows == 0)
+		return;
+	for (size_t c = 0; c < t->columns; c++) {
+		free(t->names[c]);
+		t->names[c] = mem_strdup(t->cells[c]);
+	}
+	t->rows--;
+	memmove(t->cells, t->cells + t->columns, t->rows * t->columns * sizeof *t->cells);
+	memmove(t->line, t->line + 1, t->rows * sizeof *t->line);
+}
+
 long csv_column(const struct csv *t, const char *name)
 {
 	for (size_t c = 0; c < t->columns; c++)

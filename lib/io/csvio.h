@@ -21,6 +21,9 @@ struct csv {
 int csv_read(const char *path, bool headerless, struct csv *t);
 void csv_clear(struct csv *t);
 
+/* Makes the first row of a headerless table its header. */
+void csv_take_header(struct csv *t);
+
 long csv_column(const struct csv *t, const char *name);			/* index or -1, silent */
 int csv_need(const struct csv *t, const char *name, size_t *column);	/* 0, or -1 after reporting the missing column */
 const char *csv_cell(const struct csv *t, size_t row, size_t column);
