@@ -14,9 +14,7 @@ check-local:
 clean-local:
 	rm -rf tests/scratch
 
-EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h
 EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff
-EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
@@ -32,3 +30,5 @@ check_PROGRAMS += tests/unit-out
 tests_unit_out_SOURCES = tests/unit-out.c tests/capture.h
 check_PROGRAMS += tests/unit-fft
 tests_unit_fft_SOURCES = tests/unit-fft.c
+check_PROGRAMS += tests/unit-well
+tests_unit_well_SOURCES = tests/unit-well.c
