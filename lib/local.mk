@@ -15,6 +15,7 @@ libscopeline_a_SOURCES += lib/dev/launch.c lib/dev/clsrc.h
 libscopeline_a_SOURCES += lib/dev/clerror.c
 libscopeline_a_SOURCES += lib/dev/profile.c
 libscopeline_a_SOURCES += lib/math/optim.c lib/math/optim.h
+libscopeline_a_SOURCES += lib/math/random.c lib/math/random.h
 libscopeline_a_SOURCES += lib/tilt/imageloss.c lib/tilt/imageloss.h
 libscopeline_a_SOURCES += lib/tilt/loss.c lib/tilt/loss.h
 libscopeline_a_SOURCES += lib/tilt/thick.c lib/tilt/thick.h

@@ -32,3 +32,6 @@ check_PROGRAMS += tests/unit-fft
 tests_unit_fft_SOURCES = tests/unit-fft.c
 check_PROGRAMS += tests/unit-well
 tests_unit_well_SOURCES = tests/unit-well.c
+
+check_PROGRAMS += tests/unit-random
+tests_unit_random_SOURCES = tests/unit-random.c
