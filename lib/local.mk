@@ -38,3 +38,5 @@ libscopeline_a_SOURCES += lib/batch/batch.c lib/batch/batch.h
 libscopeline_a_SOURCES += lib/batch/run.c
 libscopeline_a_SOURCES += lib/batch/journal.c lib/batch/journal.h
 libscopeline_a_SOURCES += lib/batch/progress.c lib/batch/progress.h
+libscopeline_a_SOURCES += lib/dev/features.c lib/dev/features.h
+libscopeline_a_SOURCES += lib/io/features.c lib/io/features.h

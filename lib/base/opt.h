@@ -65,7 +65,7 @@ struct opt {
 		size_t *size;
 		double *real;
 		const char **text;
-		void *choice;	/* an enum or int */
+		void *choice;	/* an enum or int, of four bytes: never a bool */
 		struct opt_list *list;
 		struct opt_grid *grid;
 	};
