@@ -2,18 +2,16 @@
 
 #include "dev/features.h"
 
+#include "dev/internal.h"
+
 #include <fftw3.h>
 #ifdef HAVE_CLFFT
 #include <clFFT.h>
 #endif
 
-#include "dev/internal.h"
-
 void dev_features(FILE *f)
 {
-#ifdef CL_VERSION_1_2
-	fprintf(f, "OpenCL headers 1.2\n");
-#endif
+	fprintf(f, "OpenCL headers %d.%d\n", CL_TARGET_OPENCL_VERSION / 100, CL_TARGET_OPENCL_VERSION / 10 % 10);
 #ifdef HAVE_CLFFT
 	fprintf(f, "clFFT %d.%d.%d\n", clfftVersionMajor, clfftVersionMinor, clfftVersionPatch);
 #else
