@@ -35,3 +35,5 @@ tests_unit_well_SOURCES = tests/unit-well.c
 
 check_PROGRAMS += tests/unit-random
 tests_unit_random_SOURCES = tests/unit-random.c
+check_PROGRAMS += tests/unit-tilt-files
+tests_unit_tilt_files_SOURCES = tests/unit-tilt-files.c bin/tilt_files.c bin/tilt_files.h
