@@ -37,3 +37,7 @@ check_PROGRAMS += tests/unit-random
 tests_unit_random_SOURCES = tests/unit-random.c
 check_PROGRAMS += tests/unit-tilt-files
 tests_unit_tilt_files_SOURCES = tests/unit-tilt-files.c bin/tilt_files.c bin/tilt_files.h
+REF_TILT = tests/ref-tilt.c tests/ref-loss.c tests/ref-thick.c tests/ref-tilt.h tests/ref-inside.h
+check_PROGRAMS += tests/unit-tilt-ref
+tests_unit_tilt_ref_SOURCES = tests/unit-tilt-ref.c $(REF_TILT)
+tests_unit_tilt_ref_LDADD = $(LDADD) -lfftw3
