@@ -40,3 +40,6 @@ libscopeline_a_SOURCES += lib/batch/journal.c lib/batch/journal.h
 libscopeline_a_SOURCES += lib/batch/progress.c lib/batch/progress.h
 libscopeline_a_SOURCES += lib/dev/features.c lib/dev/features.h
 libscopeline_a_SOURCES += lib/io/features.c lib/io/features.h
+libscopeline_a_SOURCES += lib/io/tiffin.c lib/io/tiffout.c lib/io/tiffio.h
+libscopeline_a_SOURCES += lib/io/tifffile.c lib/io/tiffpage.c lib/io/tiffmeta.c lib/io/tifffile.h
+libscopeline_a_SOURCES += lib/io/omeio.c lib/io/omeio.h

@@ -10,21 +10,24 @@
 struct tiff_meta {
 	double pixel_um;	/* x spacing */
 	double z_step_um;
-	size_t size_c, size_z, size_t_;	/* 0: unknown; product equals the pages when known */
-	char axes[8];		/* page axes, slow to fast, of the pages read, e.g. "TCZ"; "" unknown */
-	char *provenance;	/* the "scopeline=" part of ImageDescription (see tiff_write), NULL if none; owned */
+	size_t size_c, size_z, size_t_;	/* of the pages read; 0: unknown; the product equals the pages when known */
+	char axes[8];		/* page axes longer than 1, slow to fast, of the pages read, e.g. "TCZ"; "": one page, or unknown */
+	char *provenance;	/* ImageDescription from "scopeline=" on (see tiff_write), NULL if none; owned */
 };
 void tiff_meta_clear(struct tiff_meta *m);
 
 struct tiff_select {
-	long first, last;	/* 1-based pages of --pages A-B; 0,0: all */
+	long first, last;	/* 1-based pages of the file of --pages A-B; 0,0: all */
 	long channel;		/* 1-based --channel; 0: not given.  Of a multi-sample page, or of axis C of a hyperstack */
-	const char *axes;	/* --axes override, NULL: from the file */
+	const char *axes;	/* --axes, page axes slow to fast, "TCZ" or "TCZYX"; NULL: from the file.  One letter takes all
+				 * pages; several take their sizes from the file, -1 if it does not say them */
 };
 
-/* Shape and type only (a is filled but for data); reads every page's header.  0, or -1 after reporting. */
+/* s may be NULL: all pages, one sample per pixel.  Resolution tags alone, without OME-XML or ImageJ's unit, count as a pixel size
+ * only below 20 um: above, they are dots per inch of a printer.
+ * Shape and type only (a is filled but for data); reads every page's header.  0, or -1 after reporting. */
 int tiff_probe(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
-/* The pages, in native type.  a and m are the caller's, cleared on failure.  Stage "read". m may be NULL. */
+/* The pages, in native type.  a and m are the caller's, cleared on failure.  m may be NULL. */
 int tiff_read(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
 /* Labels: u8, u16, u32, i32 >= 0 to u32 in a; a negative or a float is an error naming page and value. */
 int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
@@ -32,12 +35,13 @@ int tiff_read_labels(const char *path, const struct tiff_select *s, struct array
 enum tiff_compress { TIFF_NONE, TIFF_DEFLATE, TIFF_ZSTD };
 struct tiff_out {
 	enum tiff_compress compress;
-	bool predictor_float;
+	bool predictor_float;		/* with a compression and floating-point pixels only */
 	double pixel_um, z_step_um;	/* 0: not written */
-	const char *provenance;		/* text after the ImageJ header: program, version, device, command line, inputs; see provenance_text */
-	int threads;			/* strips compressed in parallel */
+	const char *provenance;		/* of provenance_text, follows the ImageJ header of ImageDescription; NULL: none */
+	int threads;			/* strips compressed in parallel; 0: all online */
 };
-/* Writes a (any dtype) atomically; BigTIFF above 4 GiB.  Same arguments, same bytes.  0, or -1 after reporting.  Stage "write". */
+/* Writes a (any dtype) atomically; BigTIFF above 4 GiB.  Same arguments, same bytes, whatever the threads.  The pixel size stands
+ * in the resolution tags (per cm) and, exactly, in a line pixel_um of the description.  0, or -1 after reporting. */
 int tiff_write(const char *path, const struct array *a, const struct tiff_out *o);
 
 /* Is there a complete TIFF at path whose provenance equals text?  1 yes, 0 no (absent, unreadable, other).  Never reports. */

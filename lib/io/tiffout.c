@@ -1,0 +1,340 @@
+/* Writing TIFF stacks: strips, compressed side by side and written in order. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <tiffio.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "io/out.h"
+#include "io/tiffio.h"
+
+enum { STRIP_BYTES = 256 << 10, DEFLATE_LEVEL = 6, ZSTD_LEVEL = 5, STRIPS_AT_ONCE = 64 };
+
+struct writer {
+	const char *path;
+	const struct array *a;
+	const struct tiff_out *o;
+	int fd, threads;
+	off_t at;
+	TIFF *tif;
+	char message[200];
+	size_t row_bytes, rows, strips;	/* rows per strip, strips per page */
+	bool predict;
+	char *packed[STRIPS_AT_ONCE];	/* [packed_cap] each */
+	size_t packed_len[STRIPS_AT_ONCE], packed_cap;
+};
+
+/* ---- libtiff's view of the temporary */
+
+static tmsize_t on_read(thandle_t handle, void *buf, tmsize_t n)
+{
+	struct writer *w = (struct writer *)handle;
+	ssize_t k = pread(w->fd, buf, (size_t)n, w->at);
+
+	w->at += k > 0 ? k : 0;
+	return k;
+}
+
+static tmsize_t on_write(thandle_t handle, void *buf, tmsize_t n)
+{
+	struct writer *w = (struct writer *)handle;
+	tmsize_t put = 0;
+
+	while (put < n) {
+		ssize_t k = pwrite(w->fd, (const char *)buf + put, (size_t)(n - put), w->at);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0) {
+			if (!w->message[0])
+				snprintf(w->message, sizeof w->message, "%s", strerror(errno));
+			return -1;
+		}
+		put += k;
+		w->at += k;
+	}
+	return put;
+}
+
+static toff_t on_seek(thandle_t handle, toff_t to, int whence)
+{
+	struct writer *w = (struct writer *)handle;
+	struct stat st;
+
+	if (whence == SEEK_END && fstat(w->fd, &st) != 0)
+		return (toff_t)-1;
+	w->at = (off_t)to + (whence == SEEK_CUR ? w->at : whence == SEEK_END ? st.st_size : 0);
+	return (toff_t)w->at;
+}
+
+static int on_close(thandle_t handle)
+{
+	(void)handle;
+	return 0;
+}
+
+static toff_t on_size(thandle_t handle)
+{
+	struct stat st;
+
+	return fstat(((struct writer *)handle)->fd, &st) == 0 ? (toff_t)st.st_size : 0;
+}
+
+__attribute__((format(printf, 4, 0)))
+static int on_error(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
+{
+	struct writer *w = user;
+
+	(void)tif, (void)module;
+	if (!w->message[0])
+		vsnprintf(w->message, sizeof w->message, fmt, ap);
+	return 1;
+}
+
+/* ---- tags */
+
+/* The shortest decimal that reads back as v. */
+static void put_double(FILE *f, const char *key, double v)
+{
+	char s[40];
+
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(s, sizeof s, "%.*g", digits, v);
+		if (strtod(s, NULL) == v)
+			break;
+	}
+	fprintf(f, "%s=%s\n", key, s);
+}
+
+/* ImageJ reads the lines it knows and leaves the others alone. */
+static char *description(const struct array *a, const struct tiff_out *o)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		die(EXIT_FAILED, "out of memory");
+	fputs("ImageJ=1.54f\n", f);
+	if (a->nz > 1)
+		fprintf(f, "images=%zu\nslices=%zu\n", a->nz, a->nz);
+	if (o->pixel_um > 0 || o->z_step_um > 0)
+		fputs("unit=um\n", f);
+	if (o->z_step_um > 0)
+		put_double(f, "spacing", o->z_step_um);
+	fputs("loop=false\n", f);
+	if (o->pixel_um > 0)
+		put_double(f, "pixel_um", o->pixel_um);
+	if (o->provenance)
+		fputs(o->provenance, f);
+	if (fclose(f) != 0)
+		die(EXIT_FAILED, "out of memory");
+	return text;
+}
+
+static int set_tags(struct writer *w, size_t page)
+{
+	static const uint16_t schemes[] = {
+		[TIFF_NONE] = COMPRESSION_NONE, [TIFF_DEFLATE] = COMPRESSION_ADOBE_DEFLATE, [TIFF_ZSTD] = COMPRESSION_ZSTD,
+	};
+	const struct array *a = w->a;
+	TIFF *t = w->tif;
+	int format = a->type == DT_F32 || a->type == DT_F64				? SAMPLEFORMAT_IEEEFP
+		     : a->type == DT_I8 || a->type == DT_I16 || a->type == DT_I32 ? SAMPLEFORMAT_INT
+										    : SAMPLEFORMAT_UINT;
+	int good = TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)a->nx) && TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)a->ny) &&
+		   TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, (int)(8 * dtype_size(a->type))) &&
+		   TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, format) && TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 1) &&
+		   TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK) &&
+		   TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
+		   TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (uint32_t)w->rows) &&
+		   TIFFSetField(t, TIFFTAG_COMPRESSION, (int)schemes[w->o->compress]);
+
+	if (w->predict)
+		good = good && TIFFSetField(t, TIFFTAG_PREDICTOR, PREDICTOR_FLOATINGPOINT);
+	if (w->o->pixel_um > 0)
+		good = good && TIFFSetField(t, TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER) &&
+		       TIFFSetField(t, TIFFTAG_XRESOLUTION, 1e4 / w->o->pixel_um) && TIFFSetField(t, TIFFTAG_YRESOLUTION, 1e4 / w->o->pixel_um);
+	if (page == 0) {
+		char *text = description(a, w->o);
+
+		good = good && TIFFSetField(t, TIFFTAG_IMAGEDESCRIPTION, text);
+		free(text);
+	}
+	return good ? 0 : -1;
+}
+
+/* ---- strips */
+
+/* Floating-point predictor (Adobe Photoshop TIFF technical note 3): the bytes of a row by significance, highest first, then
+ * differences along the row. */
+static void predict_row(unsigned char *to, const unsigned char *from, size_t n, size_t size)
+{
+	const uint16_t one = 1;
+	bool little = *(const unsigned char *)&one == 1;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t b = 0; b < size; b++)
+			to[b * n + i] = from[i * size + (little ? size - 1 - b : b)];
+	for (size_t i = n * size; i-- > 1;)
+		to[i] = (unsigned char)(to[i] - to[i - 1]);
+}
+
+static size_t strip_rows(const struct writer *w, size_t strip)
+{
+	size_t first = strip % w->strips * w->rows;
+
+	return w->a->ny - first < w->rows ? w->a->ny - first : w->rows;
+}
+
+/* Strips are numbered through all pages. */
+static const char *strip_data(const struct writer *w, size_t strip)
+{
+	return (const char *)w->a->data + (strip / w->strips * w->a->ny + strip % w->strips * w->rows) * w->row_bytes;
+}
+
+/* Packs one strip into w->packed[slot]; 0 or -1. */
+static int pack(struct writer *w, size_t strip, size_t slot)
+{
+	size_t rows = strip_rows(w, strip), bytes = rows * w->row_bytes;
+	const char *from = strip_data(w, strip);
+	unsigned char *predicted = NULL;
+	int rc = 0;
+
+	if (w->predict) {
+		predicted = malloc(bytes);
+		if (!predicted)
+			return -1;
+		for (size_t r = 0; r < rows; r++)
+			predict_row(predicted + r * w->row_bytes, (const unsigned char *)from + r * w->row_bytes, w->a->nx,
+				    dtype_size(w->a->type));
+		from = (const char *)predicted;
+	}
+	if (w->o->compress == TIFF_DEFLATE) {
+		uLongf len = w->packed_cap;
+
+		rc = compress2((Bytef *)w->packed[slot], &len, (const Bytef *)from, bytes, DEFLATE_LEVEL) == Z_OK ? 0 : -1;
+		w->packed_len[slot] = len;
+	} else {
+		w->packed_len[slot] = ZSTD_compress(w->packed[slot], w->packed_cap, from, bytes, ZSTD_LEVEL);
+		rc = ZSTD_isError(w->packed_len[slot]) ? -1 : 0;
+	}
+	free(predicted);
+	return rc;
+}
+
+/* Packs strips [from, from + n), n <= STRIPS_AT_ONCE; what a strip becomes does not depend on the thread that packs it. */
+static int pack_all(struct writer *w, size_t from, size_t n)
+{
+	int failed = 0;
+
+#pragma omp parallel for num_threads(w->threads) schedule(dynamic) reduction(| : failed)
+	for (size_t i = 0; i < n; i++)
+		failed |= pack(w, from + i, i) != 0;
+	return failed ? -1 : 0;
+}
+
+static int write_strips(struct writer *w)
+{
+	size_t total = w->a->nz * w->strips;
+
+	for (size_t s = 0; s < total; s++) {
+		size_t slot = s % STRIPS_AT_ONCE, left = total - s, bytes = strip_rows(w, s) * w->row_bytes;
+		const char *data = strip_data(w, s);
+
+		if (s % w->strips == 0 && set_tags(w, s / w->strips) != 0)
+			return -1;
+		if (w->o->compress != TIFF_NONE) {
+			if (slot == 0 && pack_all(w, s, left < STRIPS_AT_ONCE ? left : STRIPS_AT_ONCE) != 0)
+				return -1;
+			data = w->packed[slot];
+			bytes = w->packed_len[slot];
+		}
+		if (TIFFWriteRawStrip(w->tif, (uint32_t)(s % w->strips), (void *)(uintptr_t)data, (tmsize_t)bytes) < 0)
+			return -1;
+		if ((s + 1) % w->strips == 0 && !TIFFWriteDirectory(w->tif))
+			return -1;
+	}
+	return 0;
+}
+
+/* Rows per strip, buffers; -1 after reporting. */
+static int plan(struct writer *w)
+{
+	const struct array *a = w->a;
+	size_t bytes;
+
+	if (array_count(a) == 0 || a->nx > UINT32_MAX || a->ny > UINT32_MAX)
+		return error("'%s': %zu pages of %zu x %zu pixels, expected some and none beyond 2^32", w->path, a->nz, a->ny, a->nx);
+	w->row_bytes = a->nx * dtype_size(a->type);
+	w->rows = STRIP_BYTES / w->row_bytes;
+	w->rows = w->rows < 1 ? 1 : w->rows > a->ny ? a->ny : w->rows;
+	w->strips = (a->ny - 1) / w->rows + 1;
+	w->predict = w->o->predictor_float && w->o->compress != TIFF_NONE && (a->type == DT_F32 || a->type == DT_F64);
+	w->threads = w->o->threads > 0 ? w->o->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+	if (w->o->compress == TIFF_NONE)
+		return 0;
+	bytes = w->rows * w->row_bytes;
+	w->packed_cap = compressBound(bytes) > ZSTD_compressBound(bytes) ? compressBound(bytes) : ZSTD_compressBound(bytes);
+	for (size_t i = 0; i < STRIPS_AT_ONCE && i < a->nz * w->strips; i++) {
+		w->packed[i] = mem_try(w->path, w->packed_cap, 1);
+		if (!w->packed[i])
+			return -1;
+	}
+	return 0;
+}
+
+static int write_all(struct writer *w, struct out *out)
+{
+	/* directories: some 300 bytes and 16 for each strip; 32-bit offsets have to reach the last of them */
+	size_t bytes = array_bytes(w->a) + w->a->nz * (1024 + 16 * w->strips) + (1 << 20);
+	TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+	int rc;
+
+	if (!options)
+		return -1;
+	TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, w);
+	TIFFOpenOptionsSetWarningHandlerExtR(options, on_error, w);
+	w->fd = out_fd(out);
+	w->tif = TIFFClientOpenExt(w->path, bytes > UINT32_MAX ? "w8m" : "wm", (thandle_t)w, on_read, on_write, on_seek, on_close, on_size,
+				   NULL, NULL, options);
+	TIFFOpenOptionsFree(options);
+	rc = w->tif ? write_strips(w) : -1;
+	if (w->tif)
+		TIFFClose(w->tif);
+	return w->message[0] ? -1 : rc;
+}
+
+int tiff_write(const char *path, const struct array *a, const struct tiff_out *o)
+{
+	static const struct tiff_out plain;
+	struct writer w = { .path = path, .a = a, .o = o ? o : &plain };
+	struct out *out = NULL;
+	int rc = -1;
+
+	if (plan(&w) != 0)
+		goto done;
+	out = out_open(path);
+	if (!out)
+		goto done;
+	if (write_all(&w, out) != 0) {
+		error("'%s': cannot write: %s", path, w.message[0] ? w.message : "out of memory");
+		goto done;
+	}
+	rc = out_commit(out);
+	out = NULL;
+done:
+	out_abort(out);
+	for (size_t i = 0; i < STRIPS_AT_ONCE; i++)
+		free(w.packed[i]);
+	return rc;
+}
