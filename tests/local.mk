@@ -41,3 +41,5 @@ REF_TILT = tests/ref-tilt.c tests/ref-loss.c tests/ref-thick.c tests/ref-tilt.h 
 check_PROGRAMS += tests/unit-tilt-ref
 tests_unit_tilt_ref_SOURCES = tests/unit-tilt-ref.c $(REF_TILT)
 tests_unit_tilt_ref_LDADD = $(LDADD) -lfftw3
+check_PROGRAMS += tests/tiffdiff
+tests_tiffdiff_SOURCES = tests/tiffdiff.c
