@@ -1,1 +1,4 @@
 # bench/
+EXTRA_PROGRAMS += bench/fft
+bench_fft_SOURCES = bench/fft.c
+bench_fft_LDADD = -lfftw3f_threads $(LDADD)

@@ -9,6 +9,7 @@ libscopeline_a_SOURCES += lib/tilt/contrast.c lib/tilt/contrast.h
 libscopeline_a_SOURCES += lib/tilt/pupil.c lib/tilt/pupil.h
 libscopeline_a_SOURCES += lib/tilt/transfer.c lib/tilt/transfer.h
 libscopeline_a_SOURCES += lib/tilt/thin.c lib/tilt/thin.h
+libscopeline_a_SOURCES += lib/base/team.c lib/base/team.h
 libscopeline_a_SOURCES += lib/dev/dev.c lib/dev/dev.h lib/dev/internal.h
 libscopeline_a_SOURCES += lib/dev/buf.c
 libscopeline_a_SOURCES += lib/dev/launch.c lib/dev/clsrc.h

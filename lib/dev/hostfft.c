@@ -6,14 +6,17 @@
 #include <complex.h>
 #include <fftw3.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 
-enum { BLOCK = 16 };	/* columns gathered at a time */
+enum {
+	BLOCK = 16,	/* columns gathered at a time */
+	ROWS = 16,	/* rows of one task */
+};
 
 typedef float complex cfloat;
 typedef double v2 __attribute__((vector_size(16), aligned(8), may_alias));	/* two complex numbers, only moved */
@@ -221,38 +224,64 @@ static void run_whole(const struct hostfft *h, void *in, void *out, size_t rows,
 			run_block(h, out, h->n.out_row, k, a, b);
 }
 
-/* One transform by all threads of the team. */
-static void run_shared(const struct hostfft *h, void *in, void *out, size_t rows, size_t cols, cfloat *a, cfloat *b)
+/* A call of hostfft_run, for the tasks of its threads. */
+struct call {
+	const struct hostfft *h;
+	char *in, *out;
+	size_t rows, cols;
+};
+
+static cfloat *scratch_of(const struct hostfft *h, int member)
 {
-	if (h->n.kind == FFT_C2R) {
-#pragma omp for schedule(dynamic)
-		for (size_t k = 0; k < cols; k++)
-			run_block(h, in, h->n.in_row, k, a, b);
-	}
-#pragma omp for schedule(dynamic, 16)
-	for (size_t r = 0; r < rows; r++)
-		run_row(h, in, out, r, a, b);
-	if (h->n.kind != FFT_C2R) {
-#pragma omp for schedule(dynamic)
-		for (size_t k = 0; k < cols; k++)
-			run_block(h, out, h->n.out_row, k, a, b);
-	}
+	return h->scratch + 2 * (size_t)member * h->scratch_size;
 }
 
+static void whole_task(void *context, size_t i, int member)
+{
+	const struct call *c = context;
+	cfloat *a = scratch_of(c->h, member);
+
+	run_whole(c->h, item(c->h, c->in, i, false), item(c->h, c->out, i, true), c->rows, c->cols, a,
+		  a + c->h->scratch_size);
+}
+
+static void rows_task(void *context, size_t i, int member)
+{
+	const struct call *c = context;
+	cfloat *a = scratch_of(c->h, member);
+	size_t end = (i + 1) * ROWS < c->rows ? (i + 1) * ROWS : c->rows;
+
+	for (size_t r = i * ROWS; r < end; r++)
+		run_row(c->h, c->in, c->out, r, a, a + c->h->scratch_size);
+}
+
+static void cols_task(void *context, size_t i, int member)
+{
+	const struct call *c = context;
+	cfloat *a = scratch_of(c->h, member), *b = a + c->h->scratch_size;
+
+	if (c->h->n.kind == FFT_C2R)
+		run_block(c->h, (cfloat *)c->in, c->h->n.in_row, i, a, b);
+	else
+		run_block(c->h, (cfloat *)c->out, c->h->n.out_row, i, a, b);
+}
+
+/* As many transforms as divide evenly are run each by one thread, the rest each by all threads. */
 void hostfft_run(const struct hostfft *h, void *in, void *out)
 {
 	size_t rows = h->slow ? 0 : h->n.rows_lo + h->n.rows_hi, cols = blocks(h->n.cols_lo) + blocks(h->n.cols_hi);
+	struct call c = { h, in, out, rows, cols };
 	size_t whole = h->n.batch / (size_t)h->threads * (size_t)h->threads;
 
-#pragma omp parallel num_threads(h->threads) if (h->threads > 1)
-	{
-		cfloat *a = h->scratch + 2 * (size_t)omp_get_thread_num() * h->scratch_size, *b = a + h->scratch_size;
-
-#pragma omp for schedule(dynamic)
-		for (size_t i = 0; i < whole; i++)
-			run_whole(h, item(h, in, i, false), item(h, out, i, true), rows, cols, a, b);
-		for (size_t i = whole; i < h->n.batch; i++)
-			run_shared(h, item(h, in, i, false), item(h, out, i, true), rows, cols, a, b);
+	team_run(h->threads, whole, whole_task, &c);
+	for (size_t i = whole; i < h->n.batch; i++) {
+		c.in = item(h, in, i, false);
+		c.out = item(h, out, i, true);
+		if (h->n.kind == FFT_C2R)
+			team_run(h->threads, cols, cols_task, &c);
+		team_run(h->threads, (rows + ROWS - 1) / ROWS, rows_task, &c);
+		if (h->n.kind != FFT_C2R)
+			team_run(h->threads, cols, cols_task, &c);
 	}
 }
 

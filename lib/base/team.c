@@ -1,0 +1,111 @@
+#include "base/team.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* A loop under way, on its caller's stack. */
+struct job {
+	void (*task)(void *, size_t, int);
+	void *context;
+	size_t n;
+	atomic_size_t next;
+	int places, joined, active;	/* helpers wanted, come so far, at work now */
+	pthread_cond_t left;
+	struct job *after;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+static struct job *jobs;
+static int helpers;	/* threads started */
+
+static void take_part(struct job *j, int member)
+{
+	size_t i;
+
+	while ((i = atomic_fetch_add(&j->next, 1)) < j->n)
+		j->task(j->context, i, member);
+}
+
+static struct job *open_job(void)
+{
+	for (struct job *j = jobs; j; j = j->after)
+		if (j->joined < j->places && atomic_load(&j->next) < j->n)
+			return j;
+	return NULL;
+}
+
+static void *help(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	for (;;) {
+		struct job *j = open_job();
+		int member;
+
+		if (!j) {
+			pthread_cond_wait(&work, &lock);
+			continue;
+		}
+		member = ++j->joined;
+		j->active++;
+		pthread_mutex_unlock(&lock);
+		take_part(j, member);
+		pthread_mutex_lock(&lock);
+		if (--j->active == 0)
+			pthread_cond_signal(&j->left);
+	}
+	return NULL;
+}
+
+/* One more helper; signals stay with the program's own threads. */
+static bool start_helper(void)
+{
+	sigset_t all, old;
+	pthread_t t;
+	bool started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	started = pthread_create(&t, NULL, help, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (started)
+		pthread_detach(t);
+	return started;
+}
+
+void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int member), void *context)
+{
+	struct job j = { .task = task, .context = context, .n = n, .left = PTHREAD_COND_INITIALIZER };
+	struct job **at;
+
+	if ((size_t)threads > n)
+		threads = (int)n;
+	if (threads <= 1) {
+		for (size_t i = 0; i < n; i++)
+			task(context, i, 0);
+		return;
+	}
+	j.places = threads - 1;
+	pthread_mutex_lock(&lock);
+	while (helpers < j.places && start_helper())
+		helpers++;
+	j.after = jobs;
+	jobs = &j;
+	for (int i = 0; i < j.places; i++)
+		pthread_cond_signal(&work);
+	pthread_mutex_unlock(&lock);
+
+	take_part(&j, 0);
+
+	pthread_mutex_lock(&lock);
+	for (at = &jobs; *at != &j; at = &(*at)->after)
+		;
+	*at = j.after;
+	while (j.active > 0)
+		pthread_cond_wait(&j.left, &lock);
+	pthread_mutex_unlock(&lock);
+	pthread_cond_destroy(&j.left);
+}

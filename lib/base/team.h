@@ -1,0 +1,13 @@
+/* lib/base/team.h: loops shared by threads that sleep between loops.  OpenMP's idle threads spin for milliseconds by default, on
+ * the very processors where an OpenCL CPU device then wants to run its kernels; these give way at once. */
+#ifndef BASE_TEAM_H
+#define BASE_TEAM_H
+
+#include <stddef.h>
+
+/* Calls task(context, i, member) once for each i < n, in no order, from up to `threads` threads, the caller among them; returns when
+ * all are done.  member < threads tells apart the threads of one call (for scratch memory).  Any thread may call, also several
+ * at a time and from within a task.  If no thread can be started the caller does all of it. */
+void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int member), void *context);
+
+#endif
