@@ -43,3 +43,6 @@ tests_unit_tilt_ref_SOURCES = tests/unit-tilt-ref.c $(REF_TILT)
 tests_unit_tilt_ref_LDADD = $(LDADD) -lfftw3
 check_PROGRAMS += tests/tiffdiff
 tests_tiffdiff_SOURCES = tests/tiffdiff.c
+
+check_PROGRAMS += tests/unit-batch
+tests_unit_batch_SOURCES = tests/unit-batch.c

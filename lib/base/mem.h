@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /* malloc(n * size), zeroed, and realloc; end the program with EXIT_FAILED when there is no memory or n * size overflows. */
-void *mem_new(size_t n, size_t size);
-void *mem_grow(void *p, size_t n, size_t size);
-char *mem_strdup(const char *s);
+void *mem_new(size_t n, size_t size) __attribute__((returns_nonnull));
+void *mem_grow(void *p, size_t n, size_t size) __attribute__((returns_nonnull));
+char *mem_strdup(const char *s) __attribute__((returns_nonnull));
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* the caller frees */
 
 /* n * size bytes aligned to 64, not zeroed; NULL after reporting "'what': cannot allocate ...".  Released with free. */
