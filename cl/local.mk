@@ -3,6 +3,7 @@ CL_FILES = cl/common.clh
 CL_FILES += cl/tilt.cl
 CL_FILES += cl/tilt_loss.cl
 CL_FILES += cl/tilt_thick.cl
+CL_FILES += cl/tilt_sim.cl
 CLH_FILES = cl/pair.clh cl/tilt.clh
 EXTRA_DIST += $(CL_FILES) $(CLH_FILES) cl/embed.awk
 nodist_libscopeline_a_SOURCES += cl/clsrc.c

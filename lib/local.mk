@@ -44,3 +44,6 @@ libscopeline_a_SOURCES += lib/io/features.c lib/io/features.h
 libscopeline_a_SOURCES += lib/io/tiffin.c lib/io/tiffout.c lib/io/tiffio.h
 libscopeline_a_SOURCES += lib/io/tifffile.c lib/io/tiffpage.c lib/io/tiffmeta.c lib/io/tifffile.h
 libscopeline_a_SOURCES += lib/io/omeio.c lib/io/omeio.h
+libscopeline_a_SOURCES += lib/tilt/simulate.c lib/tilt/simulate.h
+libscopeline_a_SOURCES += lib/tilt/simulate_abbe.c lib/tilt/simulate_abbe.h
+libscopeline_a_SOURCES += lib/tilt/phantom.c lib/tilt/phantom.h
