@@ -136,7 +136,7 @@ static void tool_done(void *tool, struct job *j)
 
 static int tool_main(int argc, char **argv)
 {
-	static const struct batch_ops ops = { tool_plan, tool_read, tool_compute, tool_write, tool_done };
+	static const struct batch_ops ops = { tool_plan, tool_read, tool_compute, tool_write, tool_done, NULL, NULL };
 	static const char *const columns[] = { "position", NULL };
 	struct batch_table t[2];
 	struct batch_spec spec = { .operand = "IN.txt", .input_column = "stack", .output_column = "output", .columns = columns,

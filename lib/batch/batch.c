@@ -307,7 +307,7 @@ int batch_open(struct batch *b, const struct batch_spec *spec, const struct oper
 {
 	int status = EXIT_DONE;
 
-	*b = (struct batch){ .spec = spec, .rest = *rest };
+	*b = (struct batch){ .spec = spec };
 	if (common.pages[0] > common.pages[1]) {
 		error("'--pages': %ld-%ld, expected A <= B", common.pages[0], common.pages[1]);
 		return EXIT_USAGE;

@@ -48,7 +48,6 @@ struct batch_spec {
 
 struct batch {
 	const struct batch_spec *spec;
-	struct operands rest;
 	struct csv manifest;
 	bool has_manifest;
 	struct job *jobs;		/* [n], all of them, in list order */
@@ -81,6 +80,8 @@ struct batch_ops {
 	int (*compute)(void *tool, struct job *j);
 	int (*write)(void *tool, struct job *j);
 	void (*done)(void *tool, struct job *j);	/* frees j->data; once for each job that was begun, on any of the threads */
+	double (*begin)(void);				/* profile_begin and profile_end of lib/dev time the stages; or NULL */
+	void (*end)(const char *stage, double start, size_t bytes);
 };
 
 /* Runs the jobs, or with --dry-run prints one line each.  Tables are written whole at the end, in list order, with the rows of the

@@ -69,9 +69,14 @@ static bool stopped(struct run *r)
 	return stop;
 }
 
-static int call(struct run *r, int (*stage)(void *, struct job *), struct job *j)
+static int call(struct run *r, const char *name, int (*stage)(void *, struct job *), struct job *j)
 {
-	return stage ? stage(r->tool, j) : 0;
+	double start = r->ops->begin ? r->ops->begin() : 0;
+	int rc = stage ? stage(r->tool, j) : 0;
+
+	if (r->ops->end)
+		r->ops->end(name, start, 0);
+	return rc;
 }
 
 /* The job is over: whichever thread sees it last. */
@@ -155,7 +160,7 @@ static void *read_all(void *user)
 		if (common.resume && kept(r, j)) {
 			j->state = KEPT;
 			progress_step();
-		} else if (call(r, r->ops->read, j) != 0) {
+		} else if (call(r, "read", r->ops->read, j) != 0) {
 			finish(r, j, FAILED);
 		} else {
 			put(r, &r->read, j);
@@ -172,7 +177,7 @@ static void compute_all(struct run *r)
 	while ((j = take(r, &r->read)) != NULL) {
 		if (stopped(r)) {
 			finish(r, j, WAITING);
-		} else if (call(r, r->ops->compute, j) != 0) {
+		} else if (call(r, "compute", r->ops->compute, j) != 0) {
 			if (r->b->n_mine > 1)
 				error("'%s': not computed", j->input ? j->input : j->stem);
 			finish(r, j, FAILED);
@@ -190,7 +195,7 @@ static void *write_all(void *user)
 	struct job *j;
 
 	while ((j = take(r, &r->computed)) != NULL) {
-		int rc = call(r, r->ops->write, j);
+		int rc = call(r, "write", r->ops->write, j);
 
 		for (size_t t = 0; t < n_tables; t++)
 			if (!r->b->spec->tables[t].path)
