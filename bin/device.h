@@ -1,4 +1,5 @@
-/* bin/device.h: the options of batch/common.h that concern the device, in the device layer's terms. */
+/* bin/device.h: the options of batch/common.h that concern the device, in the device layer's terms.
+ */
 #ifndef BIN_DEVICE_H
 #define BIN_DEVICE_H
 

@@ -25,7 +25,8 @@ static const struct opt builtin[] = {
 	{ OPT_FLAG, "verbose", 'v', .flag = &verbose, .incidental = true, .help = "say more" },
 	{ OPT_FLAG, "version", .flag = &version, .help = "print version and libraries" },
 	{ OPT_FLAG, "help", 'h', .flag = &help, .help = "print this" },
-	{ OPT_FLAG, "print-options", .flag = &print_options, .hidden = true, .help = "print the table" },
+	{ OPT_FLAG, "print-options", .flag = &print_options, .hidden = true,
+	  .help = "print the table" },
 	{ OPT_END }
 };
 
@@ -84,7 +85,8 @@ static int argument_kind(const struct opt *o)
 	return o->optional ? optional_argument : required_argument;
 }
 
-/* Tables of getopt: letters [2 + 3 n], longs [2 n + 1].  The leading '-' hands operands over in order, so that argv is not permuted. */
+/* Tables of getopt: letters [2 + 3 n], longs [2 n + 1].  The leading '-' hands operands over in
+ * order, so that argv is not permuted. */
 static void getopt_tables(char *letters, struct option *longs)
 {
 	*letters++ = '-';
@@ -103,7 +105,8 @@ static void getopt_tables(char *letters, struct option *longs)
 		if (o->type == OPT_SWITCH) {
 			table.kept = mem_grow(table.kept, table.n_kept + 1, sizeof *table.kept);
 			table.kept[table.n_kept] = mem_printf("no-%s", o->name);
-			*longs++ = (struct option){ table.kept[table.n_kept++], kind, NULL, code + 1 };
+			*longs++ =
+				(struct option){ table.kept[table.n_kept++], kind, NULL, code + 1 };
 		}
 	}
 	*letters = '\0';
@@ -140,7 +143,8 @@ static int refuse_word(int code, char **argv)
 	if (code == ':')
 		return error("'--%s': its argument is missing, expected %s; see '%s --help'",
 			     table.row[row].o->name, name, program_name);
-	return error("'--%s': takes no argument, see '%s --help'", table.row[row].o->name, program_name);
+	return error("'--%s': takes no argument, see '%s --help'", table.row[row].o->name,
+		     program_name);
 }
 
 /* argv to settings and operands.  OPT_GO, or the exit status */
@@ -163,7 +167,8 @@ static int scan(int argc, char **argv, struct setting *s, size_t *n, struct oper
 			status = EXIT_USAGE;
 			break;
 		}
-		s[*n] = (struct setting){ row_of_code(code), code >= FIRST_CODE && code % 2, optarg };
+		s[*n] = (struct setting){ row_of_code(code), code >= FIRST_CODE && code % 2,
+					  optarg };
 		if (table.row[s[*n].row].o->flag == &help)
 			opt_help(&table, stdout), status = EXIT_DONE;
 		if (table.row[s[*n].row].o->flag == &print_options)
@@ -203,8 +208,9 @@ static void keep_command(const struct setting *s, size_t n)
 
 		if (o->incidental)
 			continue;
-		table.command[table.n_command++] = mem_printf("--%s%s%s%s", s[i].negated ? "no-" : "", o->name,
-							      s[i].text ? "=" : "", s[i].text ? s[i].text : "");
+		table.command[table.n_command++] =
+			mem_printf("--%s%s%s%s", s[i].negated ? "no-" : "", o->name,
+				   s[i].text ? "=" : "", s[i].text ? s[i].text : "");
 	}
 }
 
@@ -227,8 +233,10 @@ int opt_parse(const struct program *p, int argc, char **argv, struct operands *r
 		add_rows(p->tables[i]);
 	add_rows(builtin);
 	for (size_t i = 0; i < table.n; i++)
-		if (table.row[i].o->initial && opt_value(table.row[i].o, table.row[i].o->name, table.row[i].o->initial) != 0)
-			die(EXIT_FAILED, "'%s': the table's own default is refused", table.row[i].o->name);
+		if (table.row[i].o->initial &&
+		    opt_value(table.row[i].o, table.row[i].o->name, table.row[i].o->initial) != 0)
+			die(EXIT_FAILED, "'%s': the table's own default is refused",
+			    table.row[i].o->name);
 	operand_list = mem_new((size_t)argc + 1, sizeof *operand_list);
 	*rest = (struct operands){ 0, operand_list };
 

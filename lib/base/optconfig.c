@@ -18,7 +18,8 @@ struct reader {
 	bool failed;
 };
 
-/* inih's fgets: counts lines, takes leading blanks off (they would continue the value of the line before) and " # ..." */
+/* inih's fgets: counts lines, takes leading blanks off (they would continue the value of the line
+ * before) and " # ..." */
 static char *read_line(char *s, int size, void *stream)
 {
 	struct reader *r = stream;
@@ -60,7 +61,8 @@ static int key_value(void *user, const char *section, const char *key, const cha
 	}
 	if (!row || row->o->hidden || strcmp(key, "config") == 0 || strcmp(key, "help") == 0 ||
 	    strcmp(key, "version") == 0) {
-		error("'%s:%d': unknown key '%s', expected a long option name", r->path, r->line, key);
+		error("'%s:%d': unknown key '%s', expected a long option name", r->path, r->line,
+		      key);
 		return 1;
 	}
 	t->kept = mem_grow(t->kept, t->n_kept + 1, sizeof *t->kept);
@@ -77,7 +79,8 @@ static bool is_file(const char *path)
 	return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
-/* The path of a config file, freed by the caller: as given, or a bare name in the first folder that has it. */
+/* The path of a config file, freed by the caller: as given, or a bare name in the first folder that
+ * has it. */
 static char *find_config(const char *name)
 {
 	const char *folders = getenv("SCOPELINE_CONFIG_PATH");

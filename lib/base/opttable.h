@@ -25,7 +25,8 @@ struct opt_row *opt_find(struct opt_table *t, const char *name);	/* NULL if ther
 /* Sets the target of the row, which is then given. 0, or -1 after reporting. */
 int opt_set(struct opt_row *r, const char *subject, const char *text);
 
-/* Applies a config file.  EXIT_DONE, or EXIT_FAILED (not readable), EXIT_USAGE (wrong key or value) after reporting. */
+/* Applies a config file.  EXIT_DONE, or EXIT_FAILED (not readable), EXIT_USAGE (wrong key or value)
+ * after reporting. */
 int opt_config(struct opt_table *t, const char *name);
 
 void opt_help(const struct opt_table *t, FILE *f);

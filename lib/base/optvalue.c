@@ -127,7 +127,9 @@ static void choice_words(const char *choices, char *s, size_t n)
 static void expected(const struct opt *o, char *s, size_t n)
 {
 	static const char *const kinds[] = {
-		[OPT_INT] = "a whole number", [OPT_SIZE] = "a whole number", [OPT_REAL] = "a number",
+		[OPT_INT] = "a whole number",
+		[OPT_SIZE] = "a whole number",
+		[OPT_REAL] = "a number",
 		[OPT_GRID] = "CENTRE,HALF,COUNT",
 	};
 	bool number = o->type == OPT_INT || o->type == OPT_SIZE || o->type == OPT_REAL ||
@@ -156,7 +158,8 @@ static int refuse(const struct opt *o, const char *subject, const char *text)
 	return error("'%s': '%s', expected %s", subject, text, want);
 }
 
-/* One number at *s up to a separator or the end.  strtod would also take hexadecimal, blanks and "nan". */
+/* One number at *s up to a separator or the end.  strtod would also take hexadecimal, blanks and
+ * "nan". */
 static int number(const struct opt *o, const char **s, char separator, double *v)
 {
 	const char *digits = *s + strspn(*s, "+-");
@@ -251,7 +254,8 @@ static int list(const struct opt *o, const char *subject, const char *text)
 
 		for (size_t k = 0; i >= 0 && k < l.n; k++)
 			if (l.item[k] == i)
-				return error("'%s': '%s' names '%.*s' twice", subject, text, (int)len, s);
+				return error("'%s': '%s' names '%.*s' twice", subject, text,
+					     (int)len, s);
 		if (i < 0 || l.n == OPT_LIST_MAX)
 			return refuse(o, subject, text);
 		l.item[l.n++] = i;
@@ -273,7 +277,8 @@ static int mem(const struct opt *o, const char *subject, const char *text)
 
 	if (digits == 0 || v <= 0 || (*unit && (!strchr("kKMGT%", *unit) || unit[1])) ||
 	    (*unit == '%' && v > 100))
-		return error("'%s': '%s', expected a size in bytes (512M, 4G) or up to 100%%", subject, text);
+		return error("'%s': '%s', expected a size in bytes (512M, 4G) or up to 100%%",
+			     subject, text);
 	*o->text = text;
 	return 0;
 }
@@ -309,7 +314,8 @@ int opt_value(const struct opt *o, const char *subject, const char *text)
 		return mem(o, subject, text);
 	case OPT_TEXT:
 		if (text[0] == '\0' && !o->optional)
-			return error("'%s': empty, expected %s", subject, o->arg ? o->arg : "a text");
+			return error("'%s': empty, expected %s", subject,
+				     o->arg ? o->arg : "a text");
 		*o->text = text;
 		return 0;
 	case OPT_CHOICE:

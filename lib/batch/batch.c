@@ -77,7 +77,8 @@ static bool known_column(const struct batch_spec *s, const char *name)
 	return known;
 }
 
-/* Reads the manifest.  Its first line is a header if the input column is in it, or if there are several columns. */
+/* Reads the manifest.  Its first line is a header if the input column is in it, or if there are
+ * several columns. */
 static int read_manifest(struct batch *b)
 {
 	struct csv *t = &b->manifest;
@@ -119,8 +120,8 @@ static int from_manifest(struct batch *b)
 		const char *path = csv_cell(t, i, in < 0 ? 0 : (size_t)in);
 
 		if (path[0] == '\0') {
-			error("'%s': line %zu: '%s' is empty, expected a file name", t->path, t->line[i],
-			      b->spec->input_column);
+			error("'%s': line %zu: '%s' is empty, expected a file name", t->path,
+			      t->line[i], b->spec->input_column);
 			return EXIT_FAILED;
 		}
 		set_input(&b->jobs[i], beside(common.list, path));
@@ -152,7 +153,8 @@ static int name_outputs(struct batch *b)
 	if (!b->spec->suffix)
 		return EXIT_DONE;
 	if (common.output && b->n > 1) {
-		error("'--output': %zu inputs for one file, expected one input or --output-dir", b->n);
+		error("'--output': %zu inputs for one file, expected one input or --output-dir",
+		      b->n);
 		return EXIT_USAGE;
 	}
 	if (common.output_dir && (stat(common.output_dir, &st) != 0 || !S_ISDIR(st.st_mode))) {
@@ -166,7 +168,8 @@ static int name_outputs(struct batch *b)
 		if (!j->output && common.output)
 			j->output = mem_strdup(common.output);
 		if (!j->output && common.output_dir)
-			j->output = mem_printf("%s/%s%s", common.output_dir, j->stem, b->spec->suffix);
+			j->output =
+				mem_printf("%s/%s%s", common.output_dir, j->stem, b->spec->suffix);
 		if (j->output && out_check_binary(j->output) != 0)
 			return EXIT_USAGE;
 	}
@@ -224,8 +227,10 @@ static int targets_differ(const struct batch *b)
 	qsort(t, n, sizeof *t, by_key);
 	for (size_t i = 1; i < n && status == EXIT_DONE; i++)
 		if (strcmp(t[i - 1].key, t[i].key) == 0) {
-			const char *name = strcmp(t[i].key, "-") == 0 ? "-" : strrchr(t[i].key, '/') + 1;
-			const char *first = t[i - 1].job < b->n ? b->jobs[t[i - 1].job].input : NULL;
+			const char *name =
+				strcmp(t[i].key, "-") == 0 ? "-" : strrchr(t[i].key, '/') + 1;
+			const char *first =
+				t[i - 1].job < b->n ? b->jobs[t[i - 1].job].input : NULL;
 			const char *second = t[i].job < b->n ? b->jobs[t[i].job].input : NULL;
 
 			error("'%s': the output of both '%s' and '%s', expected one", name,
@@ -253,7 +258,8 @@ static int slurm_number(const char *name, long lo, long missing, long *v)
 	errno = 0;
 	*v = strtol(text, &end, 10);
 	if (end == text || *end || errno || *v < lo || *v > INT_MAX)
-		return error("'--shard slurm': $%s is '%s', expected a whole number >= %ld", name, text, lo);
+		return error("'--shard slurm': $%s is '%s', expected a whole number >= %ld", name,
+			     text, lo);
 	return 0;
 }
 
@@ -267,7 +273,8 @@ static int shard_slurm(struct batch *b)
 	    slurm_number("SLURM_ARRAY_TASK_STEP", 1, 1, &step) != 0)
 		return -1;
 	if (id < min || (id - min) % step != 0 || (id - min) / step >= count)
-		return error("'--shard slurm': $SLURM_ARRAY_TASK_ID is %ld, expected one of %ld tasks from %ld by %ld",
+		return error("'--shard slurm': $SLURM_ARRAY_TASK_ID is %ld, expected one of %ld "
+			     "tasks from %ld by %ld",
 			     id, count, min, step);
 	b->shard = (size_t)((id - min) / step);
 	b->shards = (size_t)count;

@@ -1,13 +1,12 @@
-/* lib/batch/batch.h: the runner of every tool: jobs from operands or a manifest, shards, resume, isolation of failed inputs,
- * reading ahead and writing behind, tables, progress (spec: many inputs, many machines).  The options are those of
- * batch/common.h, already parsed.
+/* lib/batch/batch.h: the runner of every tool: jobs from operands or a manifest, shards, resume,
+ * isolation of failed inputs, reading ahead and writing behind, tables, progress (spec: many inputs,
+ * many machines).  The options are those of batch/common.h, already parsed.
  *
  *	struct batch b;
- *	int status = batch_open(&b, &spec, &operands);		inputs known, names checked, nothing done
+ *	int status = batch_open(&b, &spec, &operands);	(jobs are known, nothing is done)
  *	if (status == EXIT_DONE)
  *		status = batch_run(&b, &ops, &tool, dev_name(d));
- *	batch_close(&b);
- */
+ *	batch_close(&b); */
 #ifndef BATCH_BATCH_H
 #define BATCH_BATCH_H
 
@@ -16,15 +15,15 @@
 #include "io/csvio.h"
 
 struct job {
-	size_t index;			/* in the whole list, before sharding; operand number or manifest row */
+	size_t index;			/* in the whole list, before sharding */
 	const char *input;		/* to be opened; "-" stdin; NULL if the tool generates */
-	const char *stem;		/* file name without folder and extension ("stdin" for "-") */
+	const char *stem;		/* file name without folder and extension; "stdin" for "-" */
 	const char *output;		/* NULL: none was asked for */
 	const struct csv *manifest;	/* NULL without --list */
 	size_t row;			/* of the manifest */
 	const char *provenance;		/* text for tiff_write, set by batch_run */
-	void *data;			/* the tool's, handed from read to compute to write to done */
-	struct csv_line *rows;		/* [tables of the spec]: what the job adds to each; empty at the start */
+	void *data;			/* the tool's, from read to compute to write to done */
+	struct csv_line *rows;		/* [tables of the spec], empty at first: what the job adds */
 
 	bool mine;			/* of this shard */
 	int state;			/* the runner's */
@@ -37,11 +36,13 @@ struct batch_table {
 
 struct batch_spec {
 	const char *operand;		/* name in messages: "STACK.tif" */
-	const char *input_column;	/* of a manifest with header; without, one column of file names is taken */
+	const char *input_column;	/* of a manifest with header; without one: a list of files */
 	const char *output_column;	/* NULL: the manifest names no outputs */
-	const char *const *columns;	/* other known columns, NULL-terminated; unknown ones are noted under --verbose */
-	const char *suffix;		/* -O DIR: DIR/stem + suffix.  NULL: jobs have no output of their own, -o is the tool's to use */
-	bool generates;			/* without operands and manifest there is one job without input */
+	const char *const *columns;	/* other known columns, NULL-terminated; unknown ones are
+					 * noted under --verbose */
+	const char *suffix;		/* -O DIR: DIR/stem + suffix.  NULL: jobs have no output of
+					 * their own, -o is the tool's to use */
+	bool generates;			/* no operand, no manifest: one job without input */
 	const struct batch_table *tables;
 	size_t n_tables;
 };
@@ -52,14 +53,15 @@ struct batch {
 	bool has_manifest;
 	struct job *jobs;		/* [n], all of them, in list order */
 	size_t n;
-	size_t *order;			/* [n_mine] indices of this shard's jobs as they will run; the tool may sort it */
+	size_t *order;			/* [n_mine] this shard's jobs as they will run: the tool may
+					 * sort it, tables keep the list's order */
 	size_t n_mine;
 	size_t shard, shards;
 };
 
-/* Finds the jobs from rest or --list, names their outputs, refuses two products of one name, binary output on a terminal, a
- * wrong --shard.  Touches nothing but the manifest.  EXIT_DONE, or EXIT_USAGE or EXIT_FAILED after reporting; batch_close
- * is fine in every case. */
+/* Finds the jobs from rest or --list, names their outputs, refuses two products of one name, binary
+ * output on a terminal, a wrong --shard.  Touches nothing but the manifest.  EXIT_DONE, or
+ * EXIT_USAGE or EXIT_FAILED after reporting; batch_close is fine in every case. */
 int batch_open(struct batch *b, const struct batch_spec *spec, const struct operands *rest);
 void batch_close(struct batch *b);
 
@@ -70,24 +72,29 @@ struct job_plan {
 	size_t host_bytes, device_bytes, blocks;
 };
 
-/* Each returns 0, or -1 after reporting with the input's name: the job has failed, its rows are dropped, the others go on.
- * A NULL function does nothing.  read and write run on a thread of their own each, compute and plan on the caller's; each sees
- * the jobs one after another in `order`, while the other stages work on neighbouring ones: at most two jobs have been or are being
- * read and wait for compute, at most two are computed and not written. */
+/* Each returns 0, or -1 after reporting with the input's name: the job has failed, its rows are
+ * dropped, the others go on.  A NULL function does nothing.  read and write run on a thread of their
+ * own each, compute and plan on the caller's; each sees the jobs one after another in `order`, while
+ * the other stages work on neighbouring ones: at most two jobs are read or being read and wait for
+ * compute, at most two are computed and not written. */
 struct batch_ops {
 	int (*plan)(void *tool, struct job *j, struct job_plan *p);
 	int (*read)(void *tool, struct job *j);
 	int (*compute)(void *tool, struct job *j);
 	int (*write)(void *tool, struct job *j);
-	void (*done)(void *tool, struct job *j);	/* frees j->data; once for each job that was begun, on any of the threads */
-	double (*begin)(void);				/* profile_begin and profile_end of lib/dev time the stages; or NULL */
+	/* frees j->data; once for each job that was begun, on any of the threads */
+	void (*done)(void *tool, struct job *j);
+	/* profile_begin and profile_end of lib/dev time the stages; or NULL */
+	double (*begin)(void);
 	void (*end)(const char *stage, double start, size_t bytes);
 };
 
-/* Runs the jobs, or with --dry-run prints one line each.  Tables are written whole at the end, in list order, with the rows of the
- * jobs that did not fail.  With --resume a job is skipped if its output is complete and was made by the same command (options that
- * matter, input, manifest row, device) and, where there are tables, its rows are in the journal FIRST_TABLE.journal, which every run of several jobs
- * keeps and removes at full success.  EXIT_DONE, or EXIT_FAILED after "3 of 120 inputs failed". */
+/* Runs the jobs, or with --dry-run prints one line each.  Tables are written whole at the end, in
+ * list order, with the rows of the jobs that did not fail.  With --resume a job is skipped if its
+ * output is complete and was made by the same command (options that matter, input, manifest row,
+ * device) and, where there are tables, its rows are in the journal FIRST_TABLE.journal, which every
+ * run of several jobs keeps and removes at full success.  EXIT_DONE, or EXIT_FAILED after "3 of 120
+ * inputs failed". */
 int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const char *device);
 
 #endif

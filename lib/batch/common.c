@@ -13,9 +13,11 @@ const struct opt device_options[] = {
 	  .note = "all online", .help = "host threads" },
 	{ OPT_CHOICE, "fft", .choice = &common.fft, .choices = "auto|clfft|fftw", .initial = "auto",
 	  .help = "library of the Fourier transforms; auto: clFFT on GPUs, FFTW on CPUs" },
-	{ OPT_INT, "work-group", .integer = &common.work_group, .range = "[1,1024]", .incidental = true,
-	  .note = "each kernel's own", .help = "work-items per group, to tune or to test" },
-	{ OPT_TEXT, "profile", .text = &common.profile, .arg = "FILE", .optional = true, .incidental = true,
+	{ OPT_INT, "work-group", .integer = &common.work_group, .range = "[1,1024]",
+	  .incidental = true, .note = "each kernel's own",
+	  .help = "work-items per group, to tune or to test" },
+	{ OPT_TEXT, "profile", .text = &common.profile, .arg = "FILE", .optional = true,
+	  .incidental = true,
 	  .help = "at the end, times of kernels and stages: on stderr, or as CSV to FILE" },
 	{ OPT_END }
 };
@@ -29,7 +31,8 @@ const struct opt batch_options[] = {
 	{ OPT_TEXT, "list", .text = &common.list, .arg = "FILE", .incidental = true,
 	  .help = "inputs from a CSV manifest or a plain list, `-' is stdin" },
 	{ OPT_TEXT, "shard", .text = &common.shard, .arg = "I/N|slurm", .incidental = true,
-	  .help = "only inputs k with k mod N = I, from 0; slurm: by the variables of an array job" },
+	  .help = "only inputs k with k mod N = I, from 0; slurm: by the variables of an array "
+		  "job" },
 	{ OPT_FLAG, "resume", .flag = &common.resume, .incidental = true,
 	  .help = "skip what the same command has finished" },
 	{ OPT_FLAG, "fail-fast", .flag = &common.fail_fast, .incidental = true,
@@ -63,7 +66,8 @@ const struct opt output_options[] = {
 
 struct tiff_select common_select(void)
 {
-	return (struct tiff_select){ common.pages[0], common.pages[1], common.channel, common.axes };
+	return (struct tiff_select){ common.pages[0], common.pages[1], common.channel,
+				     common.axes };
 }
 
 struct tiff_out common_tiff_out(void)

@@ -1,5 +1,5 @@
-/* lib/batch/common.h: the options that several tools share (spec: command line, devices, many inputs), as tables to be
- * concatenated with a tool's own, and the one place their values are kept. */
+/* lib/batch/common.h: the options that several tools share (spec: command line, devices, many
+ * inputs), as tables to be concatenated with a tool's own, and the one place their values are kept. */
 #ifndef BATCH_COMMON_H
 #define BATCH_COMMON_H
 
@@ -34,12 +34,14 @@ struct common {
 };
 extern struct common common;
 
-extern const struct opt device_options[];	/* --device --mem --threads --fft --work-group --profile */
-extern const struct opt batch_options[];	/* -o -O --list --shard --resume --fail-fast --progress --dry-run */
+/* --device --mem --threads --fft --work-group --profile */
+extern const struct opt device_options[];
+/* -o -O --list --shard --resume --fail-fast --progress --dry-run */
+extern const struct opt batch_options[];
 extern const struct opt input_options[];	/* --pages --channel --axes */
 extern const struct opt output_options[];	/* --compress --predictor */
 
-/* What these options say, for tiff_read and tiff_write (sizes and provenance are left to the caller). */
+/* What these options say, for tiff_read and tiff_write (sizes and provenance are left out). */
 struct tiff_select common_select(void);
 struct tiff_out common_tiff_out(void);
 

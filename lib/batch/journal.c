@@ -42,14 +42,16 @@ static int by_job(const void *a, const void *b)
 	return (s->key.job > t->key.job) - (s->key.job < t->key.job);
 }
 
-/* "JOB COMMAND\tROWS...\tCHECK" without line end; cuts the checksum off.  False if it is not whole. */
+/* "JOB COMMAND\tROWS...\tCHECK" without line end; cuts the checksum off.  False if it is not whole.
+ */
 static bool parse_line(char *s, struct line *l)
 {
 	size_t len = strlen(s);
 	char *check = strrchr(s, '\t');
 	unsigned long long hash;
 
-	if (!check || (size_t)(s + len - check) != 1 + HASH_DIGITS || check < s + 2 * HASH_DIGITS + 1)
+	if (!check || (size_t)(s + len - check) != 1 + HASH_DIGITS ||
+	    check < s + 2 * HASH_DIGITS + 1)
 		return false;
 	*check = '\0';
 	if (sscanf(check + 1, "%16llx", &hash) != 1 || hash != journal_hash(0, s))
@@ -76,7 +78,8 @@ static int load(struct journal *j)
 			return -1;
 		len += (size_t)k;
 	}
-	for (char *s = j->text, *end; (end = memchr(s, '\n', len - (size_t)(s - j->text))); s = end + 1) {
+	for (char *s = j->text, *end; (end = memchr(s, '\n', len - (size_t)(s - j->text)));
+	     s = end + 1) {
 		struct line l;
 
 		*end = '\0';
@@ -125,7 +128,8 @@ static void take_field(const char **s, struct csv_line *l)
 	*s += len;
 }
 
-int journal_find(const struct journal *j, struct journal_key key, struct csv_line *rows, size_t n_tables)
+int journal_find(const struct journal *j, struct journal_key key, struct csv_line *rows,
+		 size_t n_tables)
 {
 	struct line want = { .key = key };
 	const struct line *l = j->n ? bsearch(&want, j->line, j->n, sizeof want, by_job) : NULL;
@@ -163,7 +167,8 @@ static size_t put_escaped(char *d, const struct csv_line *l)
 	return n;
 }
 
-int journal_append(struct journal *j, struct journal_key key, const struct csv_line *rows, size_t n_tables)
+int journal_append(struct journal *j, struct journal_key key, const struct csv_line *rows,
+		   size_t n_tables)
 {
 	size_t cap = 4 * HASH_DIGITS, len;
 	int rc = -1;

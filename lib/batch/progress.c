@@ -37,14 +37,15 @@ static void show(void)
 	if (rate > 0 && p.done < p.total) {
 		long s = (long)((double)(p.total - p.done) / rate + 0.5);
 
-		snprintf(left, sizeof left, ", %ld:%02ld:%02ld left", s / 3600, s / 60 % 60, s % 60);
+		snprintf(left, sizeof left, ", %ld:%02ld:%02ld left", s / 3600, s / 60 % 60,
+			 s % 60);
 	}
 	if (!p.bar) {
 		error("%zu of %zu inputs, %.3g/s%s", p.done, p.total, rate, left);
 		return;
 	}
-	message_bar("[%.*s%*s] %zu/%zu, %.3g/s%s", filled, "##############################", BAR - filled,
-		    "", p.done, p.total, rate, left);
+	message_bar("[%.*s%*s] %zu/%zu, %.3g/s%s", filled, "##############################",
+		    BAR - filled, "", p.done, p.total, rate, left);
 }
 
 static void *tick(void *unused)
@@ -73,7 +74,8 @@ void progress_begin(enum progress mode, size_t total)
 {
 	bool tty = isatty(STDERR_FILENO);
 
-	p.shown = mode == PROGRESS_ALWAYS || (mode == PROGRESS_AUTO && tty && verbosity > QUIET && total > 1);
+	p.shown = mode == PROGRESS_ALWAYS ||
+		  (mode == PROGRESS_AUTO && tty && verbosity > QUIET && total > 1);
 	p.bar = tty;
 	p.total = total;
 	p.done = 0;

@@ -1,5 +1,5 @@
-/* lib/batch/progress.h: how far a run is: a bar on a terminal's stderr (count, rate, time left), or with --progress always and
- * no terminal a line every 10 s.  Thread-safe; one run at a time. */
+/* lib/batch/progress.h: how far a run is: a bar on a terminal's stderr (count, rate, time left), or
+ * with --progress always and no terminal a line every 10 s.  Thread-safe; one run at a time. */
 #ifndef BATCH_PROGRESS_H
 #define BATCH_PROGRESS_H
 

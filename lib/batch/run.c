@@ -1,4 +1,5 @@
-/* Three stages, each on its own thread, with a slot between neighbours: read -> [slot] -> compute -> [slot] -> write. */
+/* Three stages, each on its own thread, with a slot between neighbours: read -> [slot] -> compute
+ * -> [slot] -> write. */
 #include "batch/batch.h"
 
 #include <pthread.h>
@@ -135,7 +136,9 @@ static bool kept(struct run *r, struct job *j)
 {
 	bool there = j->output && strcmp(j->output, "-") != 0 && access(j->output, F_OK) == 0;
 	bool same = there && tiff_made_by(j->output, j->provenance);
-	int rows = r->journal ? journal_find(r->journal, key_of(r, j), j->rows, r->b->spec->n_tables) : 0;
+	int rows = r->journal
+			   ? journal_find(r->journal, key_of(r, j), j->rows, r->b->spec->n_tables)
+			   : 0;
 
 	if (j->output ? same && (!r->tables || rows > 0) : rows > 0)
 		return true;
@@ -144,7 +147,8 @@ static bool kept(struct run *r, struct job *j)
 	if (there && !same)
 		warning("'%s': not by this command, or not whole: done again", j->output);
 	else if (rows < 0)
-		warning("'%s': its rows are not by this command: done again", j->input ? j->input : j->stem);
+		warning("'%s': its rows are not by this command: done again",
+			j->input ? j->input : j->stem);
 	return false;
 }
 
@@ -311,7 +315,8 @@ static int print_plans(struct batch *b, const struct batch_ops *ops, void *tool)
 				break;
 			continue;
 		}
-		printf("%s: %zux%zux%zu %s -> %s: %zu bytes on the host, %zu on the device, %zu block%s\n",
+		printf("%s: %zux%zux%zu %s -> %s: %zu bytes on the host, %zu on the device, %zu "
+		       "block%s\n",
 		       j->input ? j->input : j->stem, p.nz, p.ny, p.nx, dtype_name(p.type),
 		       j->output ? j->output : "none", p.host_bytes, p.device_bytes, p.blocks,
 		       p.blocks == 1 ? "" : "s");
@@ -341,7 +346,8 @@ int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const ch
 	if (r.failed > 0 && b->n_mine > 1)
 		error("%zu of %zu inputs failed", r.failed, b->n_mine);
 	if (over + r.failed < b->n_mine)
-		error("stopped at the first failure, %zu inputs are not done", b->n_mine - over - r.failed);
+		error("stopped at the first failure, %zu inputs are not done",
+		      b->n_mine - over - r.failed);
 	else if (over > 0 || b->n_mine == 0)
 		whole = write_tables(b) == 0 && r.failed == 0;
 done:

@@ -11,7 +11,8 @@
 
 void dev_features(FILE *f)
 {
-	fprintf(f, "OpenCL headers %d.%d\n", CL_TARGET_OPENCL_VERSION / 100, CL_TARGET_OPENCL_VERSION / 10 % 10);
+	fprintf(f, "OpenCL headers %d.%d\n", CL_TARGET_OPENCL_VERSION / 100,
+		CL_TARGET_OPENCL_VERSION / 10 % 10);
 #ifdef HAVE_CLFFT
 	fprintf(f, "clFFT %d.%d.%d\n", clfftVersionMajor, clfftVersionMinor, clfftVersionPatch);
 #else

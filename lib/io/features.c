@@ -6,7 +6,7 @@
 
 void io_features(FILE *f)
 {
-	const char *tiff = TIFFGetVersion();	/* "LIBTIFF, Version 4.5.0" and lines of copyright */
+	const char *tiff = TIFFGetVersion(); /* "LIBTIFF, Version 4.5.0" and lines of copyright */
 	const char *number = strstr(tiff, "Version ");
 
 	number = number ? number + strlen("Version ") : tiff;
