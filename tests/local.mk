@@ -46,3 +46,6 @@ tests_tiffdiff_SOURCES = tests/tiffdiff.c
 
 check_PROGRAMS += tests/unit-batch
 tests_unit_batch_SOURCES = tests/unit-batch.c
+check_PROGRAMS += tests/unit-sim
+tests_unit_sim_SOURCES = tests/unit-sim.c $(REF_TILT)
+tests_unit_sim_LDADD = $(LDADD) -lfftw3
