@@ -72,8 +72,12 @@ int tilt_options_check(bool needs_wavelength)
 	for (int a = 0; a < 2; a++)
 		if (T.tile[a] > 0 && T.overlap[a] >= T.tile[a])
 			return error("'--overlap': %s %zu, expected less than the tile's %zu", axis[a], T.overlap[a], T.tile[a]);
-	if (!opt_given("pad"))
+	if (!opt_given("pad")) {
 		T.pad = T.tile[0] || T.tile[1] ? 16 : 0;
+		for (int a = 0; a < 2; a++)
+			if (T.tile[a] > 0 && T.pad >= T.tile[a])
+				T.pad = T.tile[a] - 1;
+	}
 	for (int a = 0; a < 2; a++)
 		if (T.tile[a] > 0 && T.pad >= T.tile[a])
 			return error("'--pad': %zu, expected less than the tile's %s %zu", T.pad, axis[a], T.tile[a]);
