@@ -1,7 +1,6 @@
 /* bin/tilt_job.c: the work of tiltrecon on one stack: read, find or take the tilts, reconstruct, write. */
 #include <config.h>
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,8 +132,6 @@ static int set_up(struct tool *t, struct job *j, struct work *w)
 		w->tilt[i].z_offset = z;
 		w->loss[i] = NAN;
 	}
-	if (tilt_options.tilt_csv)
-		return tilt_table_tilts(&t->given, t->well.position[j->index], j->stem, z, w->plan.count, w->tilt);
 	return 0;
 }
 
@@ -231,91 +228,76 @@ done:
 	return rc;
 }
 
-/* Everything that a cached tilt depends on but the position: the text whose hash names the file. */
-static char *cache_key(const struct work *w, const struct well_rule *rule)
+static struct tilt_owner owner(const struct tool *t, const struct job *j)
 {
-	const struct optics *o = &w->optics;
+	bool manifest = t->batch->has_manifest;
+
+	return (struct tilt_owner){ j->stem, manifest ? t->well.position[j->index] : NULL,
+				    manifest ? t->well.time[j->index] : NULL };
+}
+
+/* A table's tilts for this stack's tiles; the peer's azimuths are turned. */
+static int take_table(const struct tool *t, const struct tilt_table *table, struct job *j, struct work *w)
+{
+	struct tilt_owner who = owner(t, j);
+
+	if (tilt_table_pick(table, &who, w->plan.count, w->tilt) != 0)
+		return -1;
+	for (size_t i = 0; i < w->plan.count && opts.peer_azimuth; i++)
+		w->tilt[i].azimuth += M_PI;
+	return 0;
+}
+
+/* The cache's file for this stack, or NULL: not to be used. */
+static char *cache_file(const struct tool *t, struct job *j, const struct work *w, const struct well_rule *rule)
+{
+	struct tilt_owner who = owner(t, j);
 	struct optim_stage stage[MAX_STAGES];
-	size_t n = tilt_stages(stage, rule->iters, rule->full);
-	char *key = mem_printf("wavelength=%.17g pixel=%.17g z-step=%.17g index=%.17g na-det=%.17g na-ill=%.17g z-order=%d "
-			       "invert=%d oversample=%d compat=%d reg=%.17g field=%zux%zux%zu tile=%zu,%zu overlap=%zu,%zu "
-			       "loss=%d band=%.17g,%.17g taper=%.17g opt-pad=%zu opt-inverse=%d opt-steepness=%.17g init=%.17g,"
-			       "%.17g,%.17g z-shared=%d",
-			       o->wavelength, o->pixel, o->z_step, o->index, o->na_det, o->na_ill, o->z_sign, o->invert,
-			       o->oversample, o->peer, opts.reg, w->stack.nz, w->stack.ny, w->stack.nx, w->plan.h, w->plan.w,
-			       tilt_options.overlap[0], tilt_options.overlap[1], opts.loss, opts.band[0], opts.band[1],
-			       opts.taper, opts.opt_pad, opts.opt_full, opts.opt_steepness, opts.init[0], rule->zenith,
-			       opts.init[2], opts.z_shared);
+	struct loss_opts o = loss_options(w);
+	struct tilt start = w->tilt[0];
+	char *text, *path;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct optim_stage *s = &stage[i];
-		char *more = mem_printf("%s %d:%d lr=%.17g,%.17g,%.17g tol=%.17g,%d", key, s->method, s->iters, s->lr[0],
-					s->lr[1], s->lr[2], s->tol, s->patience);
-
-		free(key);
-		key = more;
-		for (int k = 0; k < 3 && s->method == OPTIM_GRID; k++) {
-			more = mem_printf("%s grid=%.17g,%.17g,%zu", key, s->grid[k].centre, s->grid[k].half, s->grid[k].n);
-			free(key);
-			key = more;
-		}
-	}
-	return key;
+	if (!opts.tilt_cache || rule->full)
+		return NULL;
+	start.z_offset -= t->well.focus[j->index];
+	text = tilt_cache_text(w->stack.nz, &w->plan, &o, stage, tilt_stages(stage, rule->iters, false), opts.z_shared, &start);
+	path = tilt_cache_path(opts.tilt_cache, &who, text);
+	free(text);
+	return path;
 }
 
 /* The tilts of all tiles: warm, cached or searched. */
 static int find_tilts(struct tool *t, struct job *j, struct work *w)
 {
 	const struct well_rule *rule = &t->well.rule[j->index];
-	const char *position = t->well.position[j->index];
+	struct tilt_owner who = owner(t, j);
 	double focus = t->well.focus[j->index];
-	size_t n = w->plan.count;
-	char *key = NULL;
-	int rc = -1;
+	char *cache;
+	int rc = 0;
 
 	start_points(t, j, w, rule);
-	if (opts.warm_start && tilt_table_tilts(&t->warm, position, j->stem, focus, n, w->tilt) != 0)
+	if (opts.warm_start && take_table(t, &t->warm, j, w) != 0)
 		return -1;
-	if (opts.skip_warm && !rule->full) {
-		w->skipped = true;
+	w->skipped = opts.skip_warm && !rule->full;
+	if (w->skipped)
 		return 0;
-	}
-	if (opts.tilt_cache && !rule->full) {
-		key = cache_key(w, rule);
-		rc = tilt_cache_read(opts.tilt_cache, *position ? position : j->stem, key, focus, n, w->tilt);
-		if (rc != 0) {
-			w->skipped = rc > 0;
-			rc = rc > 0 ? 0 : -1;
-			goto done;
-		}
-	}
-	rc = search_stack(t, j, w, rule);
-	if (rc == 0 && key)
-		rc = tilt_cache_write(opts.tilt_cache, *position ? position : j->stem, key, focus, n, &w->plan, w->tilt);
-done:
-	free(key);
+	cache = cache_file(t, j, w, rule);
+	w->skipped = cache && tilt_cache_read(cache, &who, &w->plan, focus, w->tilt);
+	if (!w->skipped)
+		rc = search_stack(t, j, w, rule);
+	if (!w->skipped && rc == 0 && cache)
+		rc = tilt_cache_write(cache, &who, &w->plan, focus, w->tilt);
+	free(cache);
 	return rc;
 }
 
 static void tilt_rows(struct tool *t, struct job *j, const struct work *w)
 {
-	struct csv_line *l = &j->rows[TABLE_TILTS];
+	struct tilt_owner who = owner(t, j);
 
-	for (size_t i = 0; i < w->plan.count; i++) {
-		csv_put_text(l, j->stem);
-		csv_put_text(l, t->batch->has_manifest ? t->well.position[j->index] : "");
-		csv_put_text(l, t->batch->has_manifest ? t->well.time[j->index] : "");
-		csv_put_long(l, (long long)i);
-		csv_put_long(l, (long long)w->plan.box[i].y);
-		csv_put_long(l, (long long)w->plan.box[i].x);
-		csv_put_double(l, w->tilt[i].z_offset);
-		csv_put_double(l, w->tilt[i].zenith);
-		csv_put_double(l, w->tilt[i].azimuth);
-		csv_put_double(l, w->loss[i]);
-		csv_put_long(l, w->iterations[i]);
-		csv_put_long(l, w->skipped);
-		csv_line_end(l);
-	}
+	for (size_t i = 0; i < w->plan.count; i++)
+		tilt_table_put(&j->rows[TABLE_TILTS], &who, i, &w->plan.box[i], &w->tilt[i], w->loss[i], w->iterations[i],
+			       w->skipped);
 }
 
 static int loss_rows(struct tool *t, struct job *j, struct work *w)
@@ -415,6 +397,8 @@ static int compute(void *tool, struct job *j)
 	struct work *w = j->data;
 
 	if (set_up(t, j, w) != 0 || (opts.model == MODEL_THIN && ready_recon(t, w) != 0))
+		return -1;
+	if (tilt_options.tilt_csv && take_table(t, &t->given, j, w) != 0)
 		return -1;
 	if (opts.dump_tf && dump(t, j, w) != 0)
 		return -1;

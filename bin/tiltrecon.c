@@ -6,6 +6,7 @@
 
 #include "base/die.h"
 #include "tiltrecon.h"
+#include "tool.h"
 
 struct tiltrecon_options opts;
 
@@ -106,7 +107,7 @@ static const struct program program = {
 	.purpose = "Phase from brightfield z-stacks whose illumination is tilted, by a tilt per tile that is given or found.",
 	.example = "tiltrecon --config pheno --tile 128 --overlap 32 --optimize bfgs --tilt-out tilts.csv -o cells.tif stack.tif",
 	.tables = tables,
-	.features = common_features,
+	.features = tool_features,
 };
 
 /* What --recipe speed stands for; options that were given win. */
@@ -255,9 +256,8 @@ static int print_plans(const struct batch *b)
 	return rc;
 }
 
-static int run(struct batch *b, int argc, char **argv)
+static int run(struct batch *b)
 {
-	struct dev_opts d = common_dev_opts();
 	struct tool tool = { .batch = b };
 	int status = EXIT_FAILED;
 
@@ -272,13 +272,13 @@ static int run(struct batch *b, int argc, char **argv)
 		goto done;
 	}
 	well_sort(&tool.well, b);
-	if ((tilt_options.tilt_csv && tilt_table_read(tilt_options.tilt_csv, opts.peer_azimuth, &tool.given) != 0) ||
-	    (opts.warm_start && tilt_table_read(opts.warm_start, opts.peer_azimuth, &tool.warm) != 0))
+	if ((tilt_options.tilt_csv && tilt_table_read(tilt_options.tilt_csv, &tool.given) != 0) ||
+	    (opts.warm_start && tilt_table_read(opts.warm_start, &tool.warm) != 0))
 		goto done;
-	tool.d = dev_open(&d);
+	tool.d = tool_device();
 	if (!tool.d)
 		goto done;
-	status = batch_run(b, &tiltrecon_ops, &tool, dev_name(tool.d), argc, argv);
+	status = batch_run(b, &tiltrecon_ops, &tool, dev_name(tool.d));
 	if (tool.broken)
 		warning("the search of %zu tiles ended early at a loss that was not finite", tool.broken);
 done:
@@ -289,7 +289,8 @@ done:
 	tilt_table_clear(&tool.given);
 	tilt_table_clear(&tool.warm);
 	well_close(&tool.well);
-	dev_free(tool.d);
+	if (tool_end(tool.d) != 0)
+		status = EXIT_FAILED;
 	return status;
 }
 
@@ -307,7 +308,7 @@ int main(int argc, char **argv)
 	status = opt_parse(&program, argc, argv, &rest);
 	if (status != OPT_GO)
 		return status;
-	if (common.device && common_list_devices(&status))
+	if (tool_lists_devices(&status))
 		return status;
 	apply_recipe();
 	apply_loss();
@@ -321,7 +322,7 @@ int main(int argc, char **argv)
 	table[TABLE_LOSS] = (struct batch_table){ opts.loss_only, "loss_name,tile,loss,d_z_offset,d_zenith,d_azimuth" };
 	status = batch_open(&b, &spec, &rest);
 	if (status == EXIT_DONE)
-		status = check_products(&b) != 0 ? EXIT_USAGE : run(&b, argc, argv);
+		status = check_products(&b) != 0 ? EXIT_USAGE : run(&b);
 	batch_close(&b);
 	opt_clear();
 	return status;
