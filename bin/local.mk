@@ -1,3 +1,3 @@
-# bin/: one file per tool; tool.c is what their mains share, tilt_*.c what tiltrecon and tiltsim do
+# bin/: one file per tool; device.c is what their mains share, tilt_*.c what tiltrecon and tiltsim do
 bin_PROGRAMS += tiltrecon
-tiltrecon_SOURCES = bin/tiltrecon.c bin/tiltrecon.h bin/tilt_job.c bin/tilt_well.c bin/tilt_options.c bin/tilt_options.h bin/tilt_files.c bin/tilt_files.h bin/tool.c bin/tool.h
+tiltrecon_SOURCES = bin/tiltrecon.c bin/tiltrecon.h bin/tilt_job.c bin/tilt_well.c bin/tilt_options.c bin/tilt_options.h bin/tilt_files.c bin/tilt_files.h bin/device.c bin/device.h

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base/die.h"
+#include "device.h"
 #include "tiltrecon.h"
-#include "tool.h"
 
 struct tiltrecon_options opts;
 
@@ -107,7 +107,7 @@ static const struct program program = {
 	.purpose = "Phase from brightfield z-stacks whose illumination is tilted, by a tilt per tile that is given or found.",
 	.example = "tiltrecon --config pheno --tile 128 --overlap 32 --optimize bfgs --tilt-out tilts.csv -o cells.tif stack.tif",
 	.tables = tables,
-	.features = tool_features,
+	.features = common_features,
 };
 
 /* What --recipe speed stands for; options that were given win. */
@@ -258,6 +258,7 @@ static int print_plans(const struct batch *b)
 
 static int run(struct batch *b)
 {
+	struct dev_opts d = common_dev_opts();
 	struct tool tool = { .batch = b };
 	int status = EXIT_FAILED;
 
@@ -275,7 +276,7 @@ static int run(struct batch *b)
 	if ((tilt_options.tilt_csv && tilt_table_read(tilt_options.tilt_csv, &tool.given) != 0) ||
 	    (opts.warm_start && tilt_table_read(opts.warm_start, &tool.warm) != 0))
 		goto done;
-	tool.d = tool_device();
+	tool.d = dev_open(&d);
 	if (!tool.d)
 		goto done;
 	status = batch_run(b, &tiltrecon_ops, &tool, dev_name(tool.d));
@@ -289,7 +290,8 @@ done:
 	tilt_table_clear(&tool.given);
 	tilt_table_clear(&tool.warm);
 	well_close(&tool.well);
-	if (tool_end(tool.d) != 0)
+	dev_free(tool.d);
+	if (common_profile() != 0)
 		status = EXIT_FAILED;
 	return status;
 }
@@ -308,7 +310,7 @@ int main(int argc, char **argv)
 	status = opt_parse(&program, argc, argv, &rest);
 	if (status != OPT_GO)
 		return status;
-	if (tool_lists_devices(&status))
+	if (common_list_devices(&status))
 		return status;
 	apply_recipe();
 	apply_loss();
