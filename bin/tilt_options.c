@@ -31,6 +31,8 @@ const struct opt optics_options[] = {
 	  .arg = "T", .help = "slope of the objective pupil's edge" },
 	{ OPT_INT, "oversample", .integer = &T.oversample, .range = "[1,8]", .choices = "auto=0", .initial = "auto", .arg = "N",
 	  .help = "pupil plane in units of the field's; auto: no wrap" },
+	{ OPT_IGNORE, .name = "reg" },	/* presets serve both tools */
+	{ OPT_IGNORE, .name = "z-pad" },
 	{ OPT_END }
 };
 

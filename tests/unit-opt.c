@@ -34,6 +34,7 @@ static const struct opt optics[] = {
 	  .help = "model" },
 	{ OPT_FLAG, "invert", .flag = &invert, .initial = "no", .help = "negate z" },
 	{ OPT_IGNORE, .name = "z-pad" },
+	{ OPT_IGNORE, .name = "iters" },
 	{ OPT_END }
 };
 static const struct opt others[] = {
@@ -204,6 +205,15 @@ static void refusals(void)
 	refused(PARSE("--output="), "'--output': empty", "an empty file name");
 	refused(PARSE("--z-pad", "3"), "'--z-pad': unknown", "another tool's key is no option");
 
+	int n = 0;
+
+	PARSE("a", "--pix", "1um", "-q", "--no-zen-blend", "--invert", "--profile");
+	char *const *words = opt_command(&n);
+
+	ok(n == 5 && !strcmp(words[0], "unit-opt") && !strcmp(words[1], "--pixel=1um") &&
+		   !strcmp(words[2], "--no-zen-blend") && !strcmp(words[3], "--invert") &&
+		   !strcmp(words[4], "--profile") && !words[5],
+	   "the command has full names, no operands, nothing incidental");
 	PARSE("--pixel=1", "--zenith=0");
 	ok(opt_exclude("pixel", "zenith") == -1 && opt_exclude("pixel", "band") == 0 &&
 		   opt_need("pixel") == 0 && opt_need("band") == -1,

@@ -56,10 +56,16 @@ static void add_rows(const struct opt *o)
 
 struct opt_row *opt_find(struct opt_table *t, const char *name)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (strcmp(t->row[i].o->name, name) == 0)
+	struct opt_row *ignored = NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (strcmp(t->row[i].o->name, name) != 0)
+			continue;
+		if (t->row[i].o->type != OPT_IGNORE)
 			return &t->row[i];
-	return NULL;
+		ignored = &t->row[i];
+	}
+	return ignored;
 }
 
 int opt_set(struct opt_row *r, const char *subject, const char *text)

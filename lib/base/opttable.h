@@ -20,7 +20,8 @@ struct opt_table {
 	size_t n_command;
 };
 
-struct opt_row *opt_find(struct opt_table *t, const char *name);	/* NULL if there is none */
+/* NULL if there is none; an option is preferred to a key that is passed over. */
+struct opt_row *opt_find(struct opt_table *t, const char *name);
 
 /* Sets the target of the row, which is then given. 0, or -1 after reporting. */
 int opt_set(struct opt_row *r, const char *subject, const char *text);

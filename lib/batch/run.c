@@ -116,7 +116,7 @@ static char *provenance_of(const struct batch *b, const struct job *j, const cha
 		if (column >= 0 && csv_cell(t, j->row, (size_t)column)[0])
 			input[n++] = mem_printf("%s=%s", *c, csv_cell(t, j->row, (size_t)column));
 	}
-	text = provenance_text(device, argc, argv, NULL, (const char *const *)input, n);
+	text = provenance_text(device, argc, argv, (const char *const *)input, n);
 	while (n > own)
 		free(input[--n]);
 	free(input);
