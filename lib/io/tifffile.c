@@ -12,30 +12,39 @@
 
 /* ---- libtiff's view of the file: a descriptor or memory, read only */
 
+int tiff_bytes(const struct tiff_file *f, uint64_t at, void *to, size_t n)
+{
+	if (at > f->len || n > f->len - at)
+		return -1;
+	if (f->bytes) {
+		memcpy(to, f->bytes + at, n);
+		return 0;
+	}
+	for (size_t got = 0; got < n;) {
+		ssize_t k = pread(f->fd, (char *)to + got, n - got, (off_t)(at + got));
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return -1;
+		got += (size_t)k;
+	}
+	return 0;
+}
+
 static tmsize_t on_read(thandle_t handle, void *buf, tmsize_t n)
 {
 	struct tiff_file *f = (struct tiff_file *)handle;
-	size_t want = (size_t)n, got = 0;
+	size_t want = (size_t)n;
 
 	if (f->at >= f->len || n <= 0)
 		return 0;
 	if (want > f->len - f->at)
 		want = f->len - f->at;
-	if (f->bytes) {
-		memcpy(buf, f->bytes + f->at, want);
-		got = want;
-	}
-	while (got < want) {
-		ssize_t k = pread(f->fd, (char *)buf + got, want - got, (off_t)(f->at + got));
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			break;
-		got += (size_t)k;
-	}
-	f->at += got;
-	return (tmsize_t)got;
+	if (tiff_bytes(f, f->at, buf, want) != 0)
+		return -1;
+	f->at += want;
+	return (tmsize_t)want;
 }
 
 static tmsize_t on_write(thandle_t handle, void *buf, tmsize_t n)
@@ -63,13 +72,18 @@ static toff_t on_size(thandle_t handle)
 	return ((struct tiff_file *)handle)->len;
 }
 
+__attribute__((format(printf, 4, 0)))
 static int on_error(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
 {
 	struct tiff_file *f = user;
+	size_t n = strlen(f->path);
 
 	(void)tif, (void)module;
-	if (!f->message[0])
-		vsnprintf(f->message, sizeof f->message, fmt, ap);
+	if (f->message[0])
+		return 1;
+	vsnprintf(f->message, sizeof f->message, fmt, ap);
+	if (strncmp(f->message, f->path, n) == 0 && strncmp(f->message + n, ": ", 2) == 0)	/* is said anyway */
+		memmove(f->message, f->message + n + 2, strlen(f->message + n + 2) + 1);
 	return 1;
 }
 
@@ -94,9 +108,7 @@ static bool has_magic(const struct tiff_file *f)
 	static const char magic[4][4] = { { 'I', 'I', 42, 0 }, { 'M', 'M', 0, 42 }, { 'I', 'I', 43, 0 }, { 'M', 'M', 0, 43 } };
 	char head[4] = "";
 
-	if (f->bytes)
-		memcpy(head, f->bytes, f->len < 4 ? f->len : 4);
-	else if (pread(f->fd, head, 4, 0) != 4)
+	if (tiff_bytes(f, 0, head, 4) != 0)
 		return false;
 	for (int i = 0; i < 4; i++)
 		if (memcmp(head, magic[i], 4) == 0)

@@ -37,8 +37,12 @@ int tiff_open(struct tiff_file *f, const char *path, bool silent);
 /* keep: the bytes of a pipe stay for the next tiff_open of the same path. */
 void tiff_close(struct tiff_file *f, bool keep);
 
-/* Reads every directory and checks that pages agree, have a type we take and cannot be larger than the file can hold. */
-int tiff_scan(struct tiff_file *f);
+/* n bytes at a place of the file; 0, or -1 silently if they are not there. */
+int tiff_bytes(const struct tiff_file *f, uint64_t at, void *to, size_t n);
+
+/* Reads every directory and checks that the pages first..last (from 0) agree, have a type we take and are no larger than the file
+ * can hold; the others may be anything.  0 or -1 after reporting. */
+int tiff_scan(struct tiff_file *f, size_t first, size_t last);
 /* Makes page (from 0) current.  0 or -1 after reporting. */
 int tiff_go(struct tiff_file *f, size_t page);
 /* sample (from 0) of a page into dst [height][width]; 0 or -1 after reporting. */

@@ -153,7 +153,7 @@ static int begin(const char *path, const struct tiff_select *s, struct tiff_file
 	*c = (struct choice){ 0 };
 	if (tiff_open(f, path, false) != 0)
 		goto fail;
-	if (tiff_scan(f) != 0)
+	if (tiff_scan(f, s && s->first > 0 ? (size_t)s->first - 1 : 0, s && s->first > 0 ? (size_t)s->last - 1 : SIZE_MAX) != 0)
 		goto fail;
 	tiff_describe(f, m);
 	if (choose(f, s, m, c) != 0)
@@ -294,7 +294,7 @@ int tiff_made_by(const char *path, const char *provenance)
 
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0 || access(path, R_OK) != 0)
 		return 0;
-	if (tiff_open(&f, path, true) == 0 && tiff_scan(&f) == 0) {
+	if (tiff_open(&f, path, true) == 0 && tiff_scan(&f, 0, SIZE_MAX) == 0) {
 		tiff_describe(&f, &m);
 		made = m.provenance && strcmp(m.provenance, provenance) == 0 && is_whole(&f);
 	}

@@ -17,7 +17,7 @@ struct tiff_meta {
 void tiff_meta_clear(struct tiff_meta *m);
 
 struct tiff_select {
-	long first, last;	/* 1-based pages of the file of --pages A-B; 0,0: all */
+	long first, last;	/* 1-based pages of the file of --pages A-B; 0,0: all.  Pages beside them may be of any size and type */
 	long channel;		/* 1-based --channel; 0: not given.  Of a multi-sample page, or of axis C of a hyperstack */
 	const char *axes;	/* --axes, page axes slow to fast, "TCZ" or "TCZYX"; NULL: from the file.  One letter takes all
 				 * pages; several take their sizes from the file, -1 if it does not say them */

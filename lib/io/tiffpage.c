@@ -1,9 +1,7 @@
 /* Directories and pixels of a TIFF input: the checks of tiff_scan, and reading one page. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/die.h"
 #include "base/mem.h"
@@ -96,8 +94,8 @@ static int check_colours(struct tiff_file *f, size_t page, uint16_t compression)
 	}
 }
 
-/* The current directory is page number f->pages: compares it with the first one, adds up *need bytes of pixels. */
-static int check_page(struct tiff_file *f, size_t *need)
+/* The current directory is page number f->pages: compares it with page `like`, adds up *need bytes of pixels. */
+static int check_page(struct tiff_file *f, size_t like, size_t *need)
 {
 	uint32_t width = 0, height = 0;
 	uint16_t bits = 1, format = SAMPLEFORMAT_UINT, samples = 1, compression = COMPRESSION_NONE;
@@ -121,17 +119,18 @@ static int check_page(struct tiff_file *f, size_t *need)
 		return tiff_fail(f, page, "compression %d, expected one that libtiff was built with", compression);
 	if (check_colours(f, page, compression) != 0)
 		return -1;
-	if (page == 0) {
+	if (page <= like) {
 		f->width = width;
 		f->height = height;
 		f->type = type;
 		f->samples = samples;
 	}
 	if (width != f->width || height != f->height)
-		return tiff_fail(f, page, "%u x %u pixels, expected %u x %u like page 1", height, width, f->height, f->width);
+		return tiff_fail(f, page, "%u x %u pixels, expected %u x %u like page %zu", height, width, f->height, f->width,
+				 like + 1);
 	if (type != f->type || samples != f->samples)
-		return tiff_fail(f, page, "%d samples of %s, expected %d of %s like page 1", samples, dtype_name(type), f->samples,
-				 dtype_name(f->type));
+		return tiff_fail(f, page, "%d samples of %s, expected %d of %s like page %zu", samples, dtype_name(type), f->samples,
+				 dtype_name(f->type), like + 1);
 	bytes = mem_mul(mem_mul(width, height), samples * dtype_size(type));
 	hold = mem_mul(f->len, expansion(f->tif));
 	if (bytes > hold || *need > hold - bytes)
@@ -153,7 +152,8 @@ static void find_virtual_pages(struct tiff_file *f)
 	if (f->pages != 1 || images < 2 || f->samples != 1 || compression != COMPRESSION_NONE || TIFFIsTiled(f->tif) ||
 	    !TIFFGetField(f->tif, TIFFTAG_STRIPOFFSETS, &offset) || !offset)
 		return;
-	if (offset[0] == 0 || offset[0] > f->len || mem_mul(images, bytes) > f->len - offset[0])
+	if (offset[0] == 0 || offset[0] > f->len || mem_mul(images, bytes) > f->len - offset[0] ||
+	    (f->page[0] > offset[0] && f->page[0] < offset[0] + images * bytes))
 		return;
 	f->virtual_data = offset[0];
 	f->pages = images;
@@ -162,11 +162,27 @@ static void find_virtual_pages(struct tiff_file *f)
 		f->page[i] = f->page[0];
 }
 
-int tiff_scan(struct tiff_file *f)
+/* libtiff takes a directory whose link to the next one is cut off for the last one. */
+static bool link_is_there(struct tiff_file *f)
+{
+	uint64_t at = TIFFCurrentDirOffset(f->tif), entries, size;
+	unsigned char n[8] = { 0 };
+	bool big = TIFFIsBigTIFF(f->tif), swap = TIFFIsBigEndian(f->tif);
+	size_t width = big ? 8 : 2;
+
+	if (at > f->len || f->len - at < width || tiff_bytes(f, at, n, width) != 0)
+		return false;
+	entries = 0;
+	for (size_t i = 0; i < width; i++)
+		entries |= (uint64_t)n[swap ? width - 1 - i : i] << (8 * i);
+	size = entries * (big ? 20 : 12) + (big ? 16 : 6);
+	return entries < 65536 && size <= f->len - at;
+}
+
+int tiff_scan(struct tiff_file *f, size_t first, size_t last)
 {
 	size_t cap = 0, need = 0;
 	char *text = NULL;
-	bool last;
 
 	if (TIFFGetField(f->tif, TIFFTAG_IMAGEDESCRIPTION, &text) && text)
 		f->description = mem_strdup(text);
@@ -174,15 +190,19 @@ int tiff_scan(struct tiff_file *f)
 		f->resolution = 0;
 	TIFFGetFieldDefaulted(f->tif, TIFFTAG_RESOLUTIONUNIT, &f->unit);
 	for (;;) {
-		if (check_page(f, &need) != 0)
+		/* the only directory may stand for the many pages of ImageJ */
+		bool chosen = (f->pages >= first && f->pages <= last) || (f->pages == 0 && TIFFLastDirectory(f->tif));
+
+		if (chosen && check_page(f, first, &need) != 0)
 			return -1;
 		if (f->pages == cap) {
 			cap = 2 * cap + 16;
 			f->page = mem_grow(f->page, cap, sizeof *f->page);
 		}
 		f->page[f->pages++] = TIFFCurrentDirOffset(f->tif);
-		last = TIFFLastDirectory(f->tif);
-		if (last)
+		if (!link_is_there(f))
+			return tiff_fail(f, f->pages - 1, "truncated directory");
+		if (TIFFLastDirectory(f->tif))
 			break;
 		f->message[0] = '\0';
 		if (!TIFFReadDirectory(f->tif))
@@ -294,22 +314,10 @@ done:
 
 static int read_virtual(struct tiff_file *f, size_t page, char *dst)
 {
-	size_t size = dtype_size(f->type), n = (size_t)f->width * f->height, got = 0;
-	uint64_t at = f->virtual_data + page * n * size;
+	size_t size = dtype_size(f->type), n = (size_t)f->width * f->height;
 
-	if (f->bytes) {
-		memcpy(dst, f->bytes + at, n * size);
-		got = n * size;
-	}
-	while (got < n * size) {
-		ssize_t k = pread(f->fd, dst + got, n * size - got, (off_t)(at + got));
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return tiff_fail(f, page, "cannot read: %s", k < 0 ? strerror(errno) : "truncated");
-		got += (size_t)k;
-	}
+	if (tiff_bytes(f, f->virtual_data + page * n * size, dst, n * size) != 0)
+		return tiff_fail(f, page, "truncated or unreadable");
 	if (TIFFIsByteSwapped(f->tif)) {
 		if (size == 2)
 			TIFFSwabArrayOfShort((uint16_t *)(void *)dst, (tmsize_t)n);
