@@ -11,7 +11,7 @@
 #include "batch/common.h"
 #include "io/out.h"
 
-static char *stem_of(const char *path)
+char *batch_stem(const char *path)
 {
 	const char *name = strrchr(path, '/'), *dot;
 
@@ -45,7 +45,7 @@ static void jobs_new(struct batch *b, size_t n)
 static void set_input(struct job *j, char *path)
 {
 	j->input = path;
-	j->stem = stem_of(path);
+	j->stem = batch_stem(path);
 }
 
 /* ---- where jobs come from */

@@ -65,6 +65,9 @@ struct batch {
 int batch_open(struct batch *b, const struct batch_spec *spec, const struct operands *rest);
 void batch_close(struct batch *b);
 
+/* A file's name without folder and extension, "stdin" for "-"; the caller frees. */
+char *batch_stem(const char *path);
+
 /* Shown by --dry-run. */
 struct job_plan {
 	enum dtype type;
