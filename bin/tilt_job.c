@@ -469,4 +469,6 @@ done:
 	return rc;
 }
 
-const struct batch_ops tiltrecon_ops = { plan, read_stack, compute, write_images, done };
+const struct batch_ops tiltrecon_ops = {
+	plan, read_stack, compute, write_images, done, profile_begin, profile_end,
+};

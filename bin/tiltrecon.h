@@ -22,8 +22,8 @@ struct tiltrecon_options {
 	long flatten;			/* -1: auto */
 	double ratio;
 	size_t z_pad;
-	bool match;
-	bool peer, peer_azimuth;	/* --compat, --azimuth-from */
+	int match;			/* 1: offset */
+	int peer, peer_azimuth;	/* --compat, --azimuth-from */
 
 	struct opt_list optimize;	/* enum optim_method */
 	enum loss_kind loss;
@@ -41,7 +41,7 @@ struct tiltrecon_options {
 	const char *warm_start;
 	bool skip_warm;
 	const char *tilt_cache;
-	bool recipe;
+	int recipe;			/* 1: speed */
 	bool zen_blend;
 	double meniscus;		/* INFINITY: off */
 	long scale_iters[2];

@@ -84,7 +84,8 @@ struct opt {
 				 * "auto=0|off=-1", "radial=nan", "off=inf" */
 	const char *initial;	/* the default, parsed into the target before anything else;
 				 * NULL: the target is left alone */
-	const char *note;	/* shown as the default where that is no value: "needed" */
+	const char *note;	/* shown as the default where that is no value: "from the
+				 * file"; or "needed" */
 	const char *arg;	/* the argument's name in --help, NULL: by type or choices; one that
 				 * begins with FILE or DIR has files or folders completed */
 	const char *help;	/* one line, no full stop */

@@ -7,23 +7,23 @@
 
 enum { LEFT = 30, WIDTH = 80 };
 
-/* text, wrapped between LEFT and WIDTH; the cursor stands at column */
-static void wrapped(FILE *f, const char *text, size_t column)
+/* text, wrapped between left and WIDTH; the cursor stands at column */
+static void wrapped(FILE *f, const char *text, size_t left, size_t column)
 {
-	if (column > LEFT - 2) {
+	if (left > 0 && column > left - 2) {
 		fputc('\n', f);
 		column = 0;
 	}
-	fprintf(f, "%*s", (int)(LEFT - column), "");
-	column = LEFT;
+	fprintf(f, "%*s", (int)(left - column), "");
+	column = left;
 	while (*text) {
 		size_t word = strcspn(text, " ");
 
-		if (column > LEFT && column + 1 + word > WIDTH) {
-			fprintf(f, "\n%*s", LEFT, "");
-			column = LEFT;
+		if (column > left && column + 1 + word > WIDTH) {
+			fprintf(f, "\n%*s", (int)left, "");
+			column = left;
 		}
-		column += (size_t)fprintf(f, "%s%.*s", column > LEFT ? " " : "", (int)word, text);
+		column += (size_t)fprintf(f, "%s%.*s", column > left ? " " : "", (int)word, text);
 		text += word + strspn(text + word, " ");
 	}
 	fputc('\n', f);
@@ -31,7 +31,7 @@ static void wrapped(FILE *f, const char *text, size_t column)
 
 static void option(FILE *f, const struct opt *o)
 {
-	char arg[512] = "", limits[128] = "", text[2048];
+	char arg[512] = "", limits[512] = "", text[2048];
 	const char *name = opt_arg(o, arg, sizeof arg);
 	int column = fprintf(f, o->letter ? "  -%c, " : "      ", o->letter);
 
@@ -43,14 +43,17 @@ static void option(FILE *f, const struct opt *o)
 
 	if (o->type == OPT_INT || o->type == OPT_SIZE || o->type == OPT_REAL || o->type == OPT_GRID)
 		opt_limits(o, limits, sizeof limits);
+	if (o->type == OPT_LIST && o->arg)
+		opt_choice_words(o->choices, limits, sizeof limits);
 	const char *initial = o->note ? o->note : o->initial;
 	int n = snprintf(text, sizeof text, "%s", o->help);
 
 	if (limits[0] || initial)
 		snprintf(text + n, sizeof text - (size_t)n, " (%s%s%s%s)", limits,
-			 limits[0] && initial ? "; " : "", initial && !o->note ? "default " : "",
+			 limits[0] && initial ? "; " : "",
+			 initial && strcmp(initial, "needed") != 0 ? "default " : "",
 			 initial ? initial : "");
-	wrapped(f, text, (size_t)column);
+	wrapped(f, text, LEFT, (size_t)column);
 }
 
 void opt_help(const struct opt_table *t, FILE *f)
@@ -63,7 +66,7 @@ void opt_help(const struct opt_table *t, FILE *f)
 		fprintf(f, "%s %s %.*s\n", word, program_name, (int)len, s);
 		s += len + (s[len] == '\n');
 	}
-	fprintf(f, "%s\n", t->program->purpose);
+	wrapped(f, t->program->purpose, 0, 0);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct opt *o = t->row[i].o;
 

@@ -112,8 +112,7 @@ static int find_choice(const char *choices, const char *text, size_t len, const 
 	return -1;
 }
 
-/* "auto, off" or "thin, thick" */
-static void choice_words(const char *choices, char *s, size_t n)
+void opt_choice_words(const char *choices, char *s, size_t n)
 {
 	size_t len, used = 0;
 	const char *c, *value;
@@ -138,7 +137,7 @@ static void expected(const struct opt *o, char *s, size_t n)
 	int k = 0;
 
 	opt_limits(o, limits, sizeof limits);
-	choice_words(o->choices, words, sizeof words);
+	opt_choice_words(o->choices, words, sizeof words);
 	if (number && o->values > 1)
 		k = snprintf(s, n, "%s%d %ss %s%s", o->repeat ? "1 to " : "", o->values,
 			     kinds[o->type] + 2, limits, units[o->unit].others);
@@ -366,8 +365,9 @@ const char *opt_arg(const struct opt *o, char *s, size_t n)
 	if (!name && o->type != OPT_CHOICE && o->type != OPT_LIST)
 		name = names[o->type];
 	if (name)
-		used = (size_t)snprintf(s, n, "%s%s", name, o->choices ? "|" : "");
-	if (!o->choices || used >= n)
+		used = (size_t)snprintf(s, n, "%s%s", name,
+					o->choices && o->type != OPT_LIST ? "|" : "");
+	if (!o->choices || used >= n || (name && o->type == OPT_LIST))
 		return s;
 	used += opt_bare_choices(o->choices, s + used, n - used);
 	if (o->type == OPT_LIST && used < n)

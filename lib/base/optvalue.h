@@ -22,6 +22,9 @@ const char *opt_kind(const struct opt *o);
 /* the choices without their values, "auto|off"; returns the length */
 size_t opt_bare_choices(const char *choices, char *s, size_t n);
 
+/* the same as words, "auto, off" */
+void opt_choice_words(const char *choices, char *s, size_t n);
+
 /* i-th of a "a|b=1|c" list: its start, with *len up to '=' or '|'; NULL past the end.  *value:
  * behind '=', or NULL. */
 const char *opt_choice(const char *choices, size_t i, size_t *len, const char **value);

@@ -7,7 +7,7 @@ const struct opt device_options[] = {
 	{ OPT_TEXT, "device", .text = &common.device, .arg = "SPEC", .incidental = true,
 	  .note = "$SCOPELINE_DEVICE, else the first GPU, else the first CPU",
 	  .help = "`list', an index of that list, cpu, gpu, or a part of platform or device name" },
-	{ OPT_MEM, "mem", .text = &common.mem, .incidental = true, .note = "default 80%",
+	{ OPT_MEM, "mem", .text = &common.mem, .incidental = true, .note = "80%",
 	  .help = "bound on device memory: 512M, 4G or 50%" },
 	{ OPT_INT, "threads", .integer = &common.threads, .range = "[1,4096]", .incidental = true,
 	  .note = "all online", .help = "host threads" },
