@@ -55,3 +55,5 @@ check_PROGRAMS += tests/unit-tiff
 tests_unit_tiff_SOURCES = tests/unit-tiff.c tests/tiffgen.c tests/tiffgen.h tests/capture.h
 check_PROGRAMS += tests/unit-tiffout
 tests_unit_tiffout_SOURCES = tests/unit-tiffout.c tests/capture.h
+check_PROGRAMS += tests/unit-png
+tests_unit_png_SOURCES = tests/unit-png.c tests/capture.h
