@@ -54,9 +54,6 @@ static const struct opt options[] = {
 	  .help = "of phantom, points and noise" },
 	{ OPT_CHOICE, "dtype", .choice = &opts.type, .choices = "f32|u16", .initial = "f32", .help = "type of the pixels" },
 	{ OPT_TEXT, "truth", .text = &opts.truth, .arg = "FILE", .help = "table of the tilts that were used" },
-
-	{ OPT_IGNORE, .name = "reg" },
-	{ OPT_IGNORE, .name = "z-pad" },
 	{ OPT_END }
 };
 

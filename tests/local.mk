@@ -18,6 +18,7 @@ EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
+TOOL_TESTS += tests/t1100-tiltsim.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c
@@ -57,3 +58,5 @@ check_PROGRAMS += tests/unit-tiffout
 tests_unit_tiffout_SOURCES = tests/unit-tiffout.c tests/capture.h
 check_PROGRAMS += tests/unit-png
 tests_unit_png_SOURCES = tests/unit-png.c tests/capture.h
+check_PROGRAMS += tests/tiffstat
+tests_tiffstat_SOURCES = tests/tiffstat.c
