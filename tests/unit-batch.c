@@ -288,14 +288,16 @@ static void naming(void)
 static void manifests(void)
 {
 	put_file("in/jobs.csv",
-		 "position,stack,output,note\nA1,a1.txt,,x\nA2,\"a2.txt\",../out/named.tif,y\n");
+		 "position,stack,output,note\nA1,a1.txt,,x\nA2,\"a2.txt\",named.tif,y\n");
 	sh("rm -f out/*");
 	OK(run("--list in/jobs.csv -O out --table t.csv") == 0 && is_there("out/a1_x.tif") &&
 		   is_there("out/named.tif"),
-	   "a manifest's paths are relative to it, its outputs win over -O");
+	   "a manifest's paths are relative to it; outputs that it names go to DIR as well");
 	OK(!strstr(said, "note") && run("-v --list in/jobs.csv -O out") == 0 &&
 		   strstr(said, "column 'note' is not used"),
 	   "an unknown column is noted under --verbose");
+	OK(run("--list in/jobs.csv") == 0 && is_there("in/named.tif"),
+	   "without -O outputs that it names lie beside it");
 	put_file("in/plain", "a1.txt\na2.txt\n");
 	OK(run("--list in/plain -O out --table t2.csv") == 0 && same("t.csv", "t2.csv"),
 	   "a headerless column of names");

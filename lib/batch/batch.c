@@ -102,6 +102,14 @@ static int read_manifest(struct batch *b)
 	return 0;
 }
 
+/* An output that the manifest names lies in -O DIR, or without that option beside the manifest. */
+static char *output_of_row(const char *path)
+{
+	if (common.output_dir && path[0] != '/' && strcmp(path, "-") != 0)
+		return mem_printf("%s/%s", common.output_dir, path);
+	return beside(common.list, path);
+}
+
 static int from_manifest(struct batch *b)
 {
 	const struct csv *t = &b->manifest;
@@ -127,7 +135,7 @@ static int from_manifest(struct batch *b)
 		set_input(&b->jobs[i], beside(common.list, path));
 		b->jobs[i].manifest = t;
 		if (out >= 0 && csv_cell(t, i, (size_t)out)[0])
-			b->jobs[i].output = beside(common.list, csv_cell(t, i, (size_t)out));
+			b->jobs[i].output = output_of_row(csv_cell(t, i, (size_t)out));
 	}
 	return EXIT_DONE;
 }

@@ -37,7 +37,8 @@ struct batch_table {
 struct batch_spec {
 	const char *operand;		/* name in messages: "STACK.tif" */
 	const char *input_column;	/* of a manifest with header; without one: a list of files */
-	const char *output_column;	/* NULL: the manifest names no outputs */
+	const char *output_column;	/* outputs that the manifest names, relative to -O DIR or, without
+					 * it, to the manifest; NULL: it names none */
 	const char *const *columns;	/* other known columns, NULL-terminated; unknown ones are
 					 * noted under --verbose */
 	const char *suffix;		/* -O DIR: DIR/stem + suffix.  NULL: jobs have no output of
