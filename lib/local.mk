@@ -34,6 +34,7 @@ libscopeline_a_SOURCES += lib/io/csvio.c lib/io/csvio.h
 libscopeline_a_SOURCES += lib/io/source.c lib/io/source.h
 libscopeline_a_SOURCES += lib/dev/fft.c lib/dev/fft.h
 libscopeline_a_SOURCES += lib/dev/hostfft.c lib/dev/hostfft.h
+libscopeline_a_SOURCES += lib/dev/clplan.c lib/dev/clplan.h
 libscopeline_a_SOURCES += lib/batch/common.c lib/batch/common.h
 libscopeline_a_SOURCES += lib/batch/batch.c lib/batch/batch.h
 libscopeline_a_SOURCES += lib/batch/run.c

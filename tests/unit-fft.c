@@ -248,11 +248,11 @@ static void pruned(struct dev *d, const char *who)
 	ok(e < tolerance, "%s: c2r from rows of just the non-zero columns (%.1e)", who, e);
 }
 
-static void slow_axis(struct dev *d, const char *who)
+static void slow_axis(struct dev *d, const char *who, size_t count_of_sizes)
 {
-	static const size_t size[][2] = { { 1, 5 }, { 21, 50 }, { 32, 33 }, { 13, 1 } };
+	static const size_t size[4][2] = { { 1, 5 }, { 21, 50 }, { 32, 33 }, { 13, 1 } };
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < count_of_sizes; i++)
 		for (int k = FFT_FORWARD; k <= FFT_BACKWARD; k++) {
 			size_t n = size[i][0], count = size[i][1];
 			struct fft *f = fft_slow_new(d, k, n, count);
@@ -376,6 +376,36 @@ static void pruned_same(struct dev *d)
 	}
 }
 
+static void clfft_layouts(struct dev *d)
+{
+	for (int k = 0; k < 4; k++) {
+		struct fft_desc n = { .kind = k, .ny = 15, .nx = 21, .batch = 2, .in_row = 25, .in_dist = 15 * 25 + 3,
+				      .out_row = k < FFT_R2C ? 25 : 27, .out_dist = 15 * (k < FFT_R2C ? 25 : 27) + 3 };
+		double e = run(d, &n, 7, k < FFT_R2C, NULL, NULL);
+
+		ok(e < tolerance, "clFFT: %s of strided transforms at an odd offset leaves the gaps alone (%.1e)", kind_name[k],
+		   e);
+	}
+}
+
+/* Few and small: PoCL compiles clFFT's kernels for every size.  The last two sizes are left to the host. */
+static void clfft(void)
+{
+	static const size_t some[][2] = { { 26, 12 }, { 31, 33 }, { 1, 9 } };
+	struct dev *d = dev_open(&(struct dev_opts){ .device = "cpu", .threads = 2, .fft = FFT_CLFFT });
+
+	if (!d || getenv("TESTS_FAST")) {
+		ok(true, "clFFT # SKIP %s", d ? "TESTS_FAST" : "built without it");
+		dev_free(d);
+		return;
+	}
+	ok(!fft_prunes(d), "clFFT: does not prune");
+	sizes(d, "clFFT", some, 3);
+	clfft_layouts(d);
+	slow_axis(d, "clFFT", 2);
+	dev_free(d);
+}
+
 static void refusals(struct dev *d)
 {
 	struct fft *f = fft_new(d, &(struct fft_desc){ .kind = FFT_FORWARD, .ny = 8, .nx = 8 });
@@ -402,10 +432,11 @@ int main(void)
 	layouts(d, "FFTW");
 	pruned(d, "FFTW");
 	pruned_same(d);
-	slow_axis(d, "FFTW");
+	slow_axis(d, "FFTW", 4);
 	threads(d);
 	alignment(d);
 	refusals(d);
 	dev_free(d);
+	clfft();
 	return done_testing();
 }

@@ -10,6 +10,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "dev/clplan.h"
 
 #define NO_DEVICE "no OpenCL device found, expected one: install pocl-opencl-icd (any CPU) or the driver of your GPU"
 
@@ -298,6 +299,7 @@ void dev_free(struct dev *d)
 		return;
 	if (d->queue)
 		clFinish(d->queue);
+	clplan_close(d);
 	while (d->kernels) {
 		struct kernel *k = d->kernels;
 

@@ -1,19 +1,20 @@
 /* Which library transforms, and the checks both need. */
 #include "dev/fft.h"
 
-#include <config.h>
 #include <limits.h>
 #include <stdlib.h>
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "dev/clplan.h"
 #include "dev/hostfft.h"
 #include "dev/internal.h"
 
 struct fft {
 	struct dev *d;
 	struct fft_desc n;
-	struct hostfft *host;
+	struct hostfft *host;		/* one of the two */
+	struct clplan *cl;
 	size_t in_size, out_size;	/* bytes of an element */
 	size_t in_count, out_count;	/* elements from the first to behind the last of the batch */
 	size_t bytes;			/* that must move, for the profile */
@@ -77,6 +78,27 @@ static int check(const struct fft_desc *n)
 	return 0;
 }
 
+/* A plan of clFFT, or NULL: then the host does it, which is said once.  clFFT prunes nothing. */
+static struct clplan *try_clfft(struct dev *d, struct fft_desc *n, bool slow)
+{
+	static bool said;
+	struct fft_desc whole = *n;
+	struct clplan *p = NULL;
+
+	whole.rows_lo = whole.cols_lo = 0;
+	whole.rows_hi = whole.cols_hi = 0;
+	complete(&whole);
+	if (clplan_possible(n, slow))
+		p = clplan_new(d, &whole, slow);
+	if (p)
+		*n = whole;
+	else if (!said) {
+		info("%zu x %zu: not a size for clFFT, transformed by FFTW through host memory", n->ny, n->nx);
+		said = true;
+	}
+	return p;
+}
+
 static struct fft *make(struct dev *d, const struct fft_desc *desc, bool slow)
 {
 	static const char *const names[] = { "fft_forward", "fft_backward", "fft_r2c", "fft_c2r" };
@@ -89,12 +111,15 @@ static struct fft *make(struct dev *d, const struct fft_desc *desc, bool slow)
 	f->n = *desc;
 	f->name = slow ? "fft_slow" : names[desc->kind];
 	complete(&f->n);
-	measure(f);
-	f->host = hostfft_new(&f->n, slow, d->threads);
-	if (!f->host) {
-		fft_free(f);
+	if (d->fft == FFT_CLFFT)
+		f->cl = try_clfft(d, &f->n, slow);
+	if (!f->cl)
+		f->host = hostfft_new(&f->n, slow, d->threads);
+	if (!f->cl && !f->host) {
+		free(f);
 		return NULL;
 	}
+	measure(f);
 	return f;
 }
 
@@ -113,6 +138,7 @@ void fft_free(struct fft *f)
 	if (!f)
 		return;
 	hostfft_free(f->host);
+	clplan_free(f->cl);
 	free(f);
 }
 
@@ -153,11 +179,30 @@ static int run_on_host(struct fft *f, struct buf *in, size_t in_offset, struct b
 	return buf_unmap(in) != 0 ? -1 : rc;
 }
 
+static int run_clfft(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, size_t out_offset)
+{
+	struct part a = { in, in_offset * f->in_size, f->in_count * f->in_size };
+	struct part b = { out, out_offset * f->out_size, f->out_count * f->out_size };
+	double t;
+
+	if (!profile_enabled())
+		return clplan_run(f->cl, &a, &b);
+	if (dev_finish(f->d) != 0)	/* a transform is several launches: only the whole can be timed */
+		return -1;
+	t = profile_begin();
+	if (clplan_run(f->cl, &a, &b) != 0 || dev_finish(f->d) != 0)
+		return -1;
+	profile_kernel(f->name, seconds_now() - t, f->bytes);
+	return 0;
+}
+
 int fft_run(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, size_t out_offset)
 {
 	if (check_side(f, "input", in, in_offset, f->in_count, f->in_size) != 0 ||
 	    check_side(f, "output", out, out_offset, f->out_count, f->out_size) != 0)
 		return -1;
+	if (f->cl)
+		return run_clfft(f, in, in_offset, out, out_offset);
 	return run_on_host(f, in, in_offset, out, out_offset);
 }
 

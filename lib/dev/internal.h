@@ -26,7 +26,7 @@ struct dev {
 	cl_context context;
 	cl_command_queue queue;
 	char *name;
-	bool cpu, fp64, profiled;
+	bool cpu, fp64, profiled, clfft;	/* clfft: the library was started for it */
 	int threads, work_group;
 	enum fft_choice fft;
 	size_t mem, used, largest;	/* bounds on all buffers together, their sum now, bound on one buffer */
