@@ -5,6 +5,9 @@
 #   skip 'sentence' 'reason'        a sentence that this machine cannot decide
 #   slow                            true unless TESTS_FAST is set: slow && ok ...
 #   need_shared                     skips the whole file without the neighbouring shared folder; with CI=true that is a failure
+#   exits N command...              the command's status is N
+#   says PATTERN                    the code's standard error so far holds it (grep)
+#   quiet                           the code's standard error so far is empty
 #   same A B ; differ A B           byte for byte
 #   done_testing                    last line of every test
 # Run by hand: `builddir=/path/to/build tests/t0100-usage.t`; default is build/ in the sources, or the current folder.
@@ -24,7 +27,7 @@ mkdir -p "$scratch/.log" && cd "$scratch" || exit 1
 ok() {
 	tap_count=$((tap_count + 1))
 	: >out; : >err
-	if (eval "$2") >out 2>err </dev/null; then
+	if (eval "$2") >"$scratch/out" 2>"$scratch/err" </dev/null; then
 		echo "ok $tap_count - $1"
 	else
 		tap_failed=$((tap_failed + 1))
@@ -36,6 +39,14 @@ ok() {
 }
 skip() { tap_count=$((tap_count + 1)); echo "ok $tap_count - $1 # SKIP $2"; }
 slow() { [ -z "${TESTS_FAST:-}" ]; }
+exits() {
+	local want=$1 got=0
+	shift
+	"$@" || got=$?
+	[ "$got" = "$want" ] || { echo "exit status $got, expected $want"; return 1; }
+}
+says() { grep -q -- "$1" "$scratch/err"; }
+quiet() { [ ! -s "$scratch/err" ]; }
 same() { cmp -- "$1" "$2"; }
 differ() { ! cmp -s -- "$1" "$2"; }
 need_shared() {

@@ -1,0 +1,128 @@
+#!/bin/bash
+# Array jobs on a real SLURM: slurmctld, slurmd and munged of this test's own, on this machine.  Root (or sudo without password) is needed.
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+
+cannot() {
+	[ "${CI:-}" = true ] || { echo "1..0 # SKIP $1"; rm -rf "$scratch"; exit 0; }
+	echo '1..1'; echo "not ok 1 - a cluster can be started ($1)"; exit 1
+}
+export PATH=$PATH:/usr/sbin:/sbin
+for program in slurmctld slurmd munged sbatch; do
+	command -v $program >/dev/null || cannot "no $program, expected the packages slurm-wlm and munge"
+done
+if [ "$(id -u)" != 0 ]; then
+	sudo -n true 2>/dev/null || cannot 'neither root nor sudo without password'
+	exec sudo -n env srcdir="$srcdir" builddir="$builddir" SCOPELINE_SHARED="$shared" CI="${CI:-}" bash "$srcdir/tests/$(basename "$0")"
+fi
+
+# ---- the cluster: its files in a short path, since a socket's name is limited
+d=$(mktemp -d /tmp/slurm.XXXXXX)
+host=$(hostname -s)
+port=$((20000 + RANDOM % 10000 * 2))
+daemons=()
+stop_cluster() {
+	local pid
+	for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null; done
+	for pid in "${daemons[@]}"; do
+		for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+		kill -9 "$pid" 2>/dev/null
+	done
+	rm -rf "$d"
+}
+trap stop_cluster EXIT
+chmod 755 "$d"
+mkdir -m 700 "$d/munge" "$d/state" "$d/spool"
+(umask 077 && head -c 128 /dev/urandom >"$d/munge/key")
+cat >"$d/slurm.conf" <<END
+ClusterName=local
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket=$d/munge.socket,cred_expire=5
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+StateSaveLocation=$d/state
+SlurmdSpoolDir=$d/spool
+SlurmctldPidFile=$d/ctld.pid
+SlurmdPidFile=$d/d.pid
+SlurmctldLogFile=$d/ctld.log
+SlurmdLogFile=$d/d.log
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
+ReturnToService=2
+MpiDefault=none
+NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+END
+export SLURM_CONF=$d/slurm.conf
+munged --force --foreground --key-file="$d/munge/key" --socket="$d/munge.socket" --pid-file="$d/munge/pid" \
+	--log-file="$d/munge/log" --seed-file="$d/munge/seed" >"$d/munged.log" 2>&1 </dev/null &
+daemons+=($!)
+for _ in $(seq 100); do [ -S "$d/munge.socket" ] && break; sleep 0.1; done
+slurmctld -D >"$d/ctld.out" 2>&1 </dev/null &
+daemons=($! "${daemons[@]}")
+slurmd -D >"$d/d.out" 2>&1 </dev/null &
+daemons=($! "${daemons[@]}")
+state=
+for _ in $(seq 120); do
+	state=$(timeout 5 sinfo -h -o %T 2>/dev/null)
+	[ "$state" = idle ] && break
+	sleep 0.5
+done
+if [ "$state" != idle ]; then
+	tail -n 20 "$d"/*.log "$d"/*.out "$d/munge/log" 2>&1 | sed 's/^/# /'
+	cannot "the node is '$state', expected idle"
+fi
+
+# submit ARRAY SCRIPT: runs the array job in the current folder to its end
+submit() {
+	local id
+	id=$(timeout 20 sbatch --parsable --requeue --array="$1" -o task.%a.log "$2") || return
+	for _ in $(seq 360); do
+		[ -n "$(timeout 10 squeue -h -j "$id" 2>/dev/null)" ] || { cat task.*.log; return 0; }
+		sleep 0.5
+	done
+	timeout 10 squeue; cat task.*.log; scancel "$id"
+	return 1
+}
+# equal A B: the same files with the same bytes, some at least
+equal() { [ "$(find "$1" -type f | wc -l)" -ge "${3:-1}" ] && diff -r "$1" "$2"; }
+
+ok 'forty small stacks' '
+	for seed in 0 1 2 3 4; do
+		tiltsim --config pheno --phantom disks --size 40 --phase-peak 0.4 --slices 5 --zenith 0.0$seed --seed $seed -o s$seed.tif || exit 1
+	done
+	echo stack,position,output >jobs.csv
+	for k in $(seq 10 49); do cp s$((k % 5)).tif stack$k.tif; echo stack$k.tif,p$k,stack${k}_phase.tif >>jobs.csv; done
+	mkdir single array killed tables'
+recon='tiltrecon --config pheno --list ../jobs.csv -O out'
+ok 'a single run of them' "cd single && mkdir out && $recon"
+ok 'an array of 8 tasks gives the same bytes' "cd array && mkdir out && printf '%s\n' '#!/bin/bash' '$recon --shard slurm --resume' >job &&
+	submit 0-7 job && cd .. && equal single/out array/out 40"
+ok 'the tables of the tasks are the table of the single run, in parts' '
+	cd tables && options="--config pheno --optimize bfgs --iters 3" &&
+	tiltrecon $options --list ../jobs.csv --tilt-out all.csv &&
+	printf "%s\n" "#!/bin/bash" "tiltrecon $options --list ../jobs.csv --shard slurm --tilt-out part.\$SLURM_ARRAY_TASK_ID.csv" >job &&
+	submit 0-3 job && sort all.csv >want && { head -n 1 all.csv; tail -q -n +2 part.?.csv; } | sort | cmp - want && [ "$(wc -l <want)" = 41 ]'
+cat >killed/job <<END
+#!/bin/bash
+run() { $recon --shard slurm --resume; }
+if [ "\$SLURM_ARRAY_TASK_ID" = 1 ] && [ ! -e was_killed ]; then
+	$recon --shard slurm --resume &
+	until ls out/*.tif >/dev/null 2>&1; do sleep 0.01; done
+	kill -9 \$!
+	ls -A out >was_killed
+	scontrol requeue "\${SLURM_ARRAY_JOB_ID}_1"
+	sleep 60
+fi
+run
+END
+ok 'a task killed by SIGKILL in the middle and requeued ends with the same bytes' '
+	cd killed && mkdir out && submit 1-2 job && [ -s was_killed ] && cd .. && mkdir half && cd half && mkdir out &&
+	for i in 0 1; do '"$recon"' --shard $i/2 || exit 1; done && cd .. && equal half/out killed/out 40'
+ok 'outside an array job --shard slurm is an error that names the variable' "cd single && ! $recon --shard slurm && grep SLURM_ARRAY_TASK_ID ../err"
+done_testing
