@@ -20,6 +20,7 @@ EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t0001-man.t
+TOOL_TESTS += tests/t0100-usage.t
 TOOL_TESTS += tests/t0900-slurm.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
 TOOL_TESTS += tests/t1100-tiltsim.t
