@@ -43,7 +43,7 @@ exits() {
 	local want=$1 got=0
 	shift
 	"$@" || got=$?
-	[ "$got" = "$want" ] || { echo "exit status $got, expected $want"; return 1; }
+	[ "$got" = "$want" ] || { echo "exit status $got, expected $want" >&2; return 1; }
 }
 says() { grep -q -- "$1" "$scratch/err"; }
 quiet() { [ ! -s "$scratch/err" ]; }

@@ -4,9 +4,10 @@
 mkdir no-devices
 tiffmake -t u16 -s 24,32 -n 5 -k noise stack.tif
 tiffmake -t f32 -s 24,32 -k noise phase.tif
-pheno='--config pheno'
 
 for tool in tiltrecon tiltsim; do
+	pheno='--config pheno'
+	[ $tool = tiltrecon ] || pheno="$pheno --slices 5"
 	ok "$tool --help goes to stdout, exits 0, opens no device" \
 		"OCL_ICD_VENDORS=$PWD/no-devices/ exits 0 $tool --help >help && quiet && grep -q -- --wavelength help && grep -qi 'example' help"
 	ok "$tool --version names program, version and libraries" \

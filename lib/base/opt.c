@@ -2,9 +2,12 @@
 
 #include "base/opt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/die.h"
 #include "base/mem.h"
@@ -226,12 +229,23 @@ char *const *opt_command(int *n)
 	return table.command;
 }
 
+/* A standard stream that is closed keeps its number taken: the next file opened must not become it, and using it stays an error. */
+static void hold_standard_streams(void)
+{
+	static const int mode[] = { O_WRONLY, O_RDONLY, O_RDWR };
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", mode[fd]) != fd)
+			_exit(EXIT_FAILED);
+}
+
 int opt_parse(const struct program *p, int argc, char **argv, struct operands *rest)
 {
 	struct setting *s = mem_new((size_t)argc + 1, sizeof *s);
 	size_t n = 0;
 	int status;
 
+	hold_standard_streams();
 	opt_clear();
 	verbosity = NORMAL;
 	table.program = p;
