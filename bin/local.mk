@@ -2,7 +2,5 @@
 TILT_FILES = bin/tilt_options.c bin/tilt_options.h bin/tilt_files.c bin/tilt_files.h bin/device.c bin/device.h
 bin_PROGRAMS += bin/tiltrecon
 bin_tiltrecon_SOURCES = bin/tiltrecon.c bin/tiltrecon.h bin/tilt_job.c bin/tilt_well.c $(TILT_FILES)
-bin_PROGRAMS += bin/tiltrecon
-bin_tiltrecon_SOURCES = bin/tiltrecon.c bin/tiltrecon.h bin/tilt_job.c bin/tilt_well.c bin/tilt_options.c bin/tilt_options.h bin/tilt_files.c bin/tilt_files.h bin/device.c bin/device.h
 bin_PROGRAMS += bin/tiltsim
 bin_tiltsim_SOURCES = bin/tiltsim.c $(TILT_FILES)
