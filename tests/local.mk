@@ -65,3 +65,6 @@ check_PROGRAMS += tests/unit-png
 tests_unit_png_SOURCES = tests/unit-png.c tests/capture.h
 check_PROGRAMS += tests/tiffstat
 tests_tiffstat_SOURCES = tests/tiffstat.c
+check_PROGRAMS += tests/unit-tilt
+tests_unit_tilt_SOURCES = tests/unit-tilt.c $(REF_TILT)
+tests_unit_tilt_LDADD = $(LDADD) -lfftw3

@@ -193,11 +193,11 @@ static void image_pullback(const struct ref_tile *t, const struct ref_thin *h, c
 		for (size_t k = i; k < t->nz * t->n; k += t->n) {
 			cplx a = h->ha[k], p = h->hp[k], r = t->b[k] - a * xa[i] - p * xp[i];
 
-			if (t->opts.full) {
+			if (t->opts.inverse == INVERSE_CONJ) {
 				ga[k] = conj(qa) * r - (qa * a + qp * p) * conj(xa[i]);
 				gp[k] = conj(qp) * r - (qa * a + qp * p) * conj(xp[i]);
 			} else {
-				gp[k] = conj(gx[i]) * t->b[k] / w -
+				gp[k] = (t->opts.inverse == INVERSE_DIAG ? conj(gx[i]) * t->b[k] : gx[i] * conj(t->b[k])) / w -
 					(s2 > 1e-12 ? 2 * creal(conj(gx[i]) * xp[i]) / w * p : 0);
 			}
 		}
@@ -235,7 +235,7 @@ double ref_tile_loss(const struct ref_tile *t, const struct tilt *p, double grad
 
 	ref_z_list(&t->g.o, nz, p->z_offset, z);
 	ref_thin_init(&h, &t->g, nz, z, p->zenith, p->azimuth);
-	ref_invert(nz, n, t->b, h.ha, h.hp, t->opts.reg, like || t->opts.full ? INVERSE_CONJ : INVERSE_DIAG, x, x + n);
+	ref_invert(nz, n, t->b, h.ha, h.hp, t->opts.reg, like ? INVERSE_CONJ : t->opts.inverse, x, x + n);
 	v = (like ? residual : image_loss)(t, &h, x, x + n, ga, gp);
 	if (grad) {
 		ref_pullback(&h, ga, gp, grad);

@@ -230,16 +230,18 @@ struct normal ref_normal(size_t nz, size_t n, size_t i, const cplx *ha, const cp
 void ref_invert(size_t nz, size_t n, const cplx *b, const cplx *ha, const cplx *hp, double reg, enum inverse mode, cplx *xa,
 		cplx *xp)
 {
+	bool peer = mode == INVERSE_PEER || mode == INVERSE_DIAG_PEER;	/* no conjugates */
+
 	for (size_t i = 0; i < n; i++) {
 		struct normal s = ref_normal(nz, n, i, ha, hp, reg);
 		double sa = sqrt(fmax(s.a - reg, 1e-12)), sp = sqrt(fmax(s.d - reg, 1e-12));
 		cplx ya = 0, yp = 0;
 
 		for (size_t k = i; k < nz * n; k += n) {
-			ya += (mode == INVERSE_PEER ? ha[k] : conj(ha[k])) * b[k];
-			yp += (mode == INVERSE_PEER ? hp[k] : conj(hp[k])) * b[k];
+			ya += (peer ? ha[k] : conj(ha[k])) * b[k];
+			yp += (peer ? hp[k] : conj(hp[k])) * b[k];
 		}
-		if (mode == INVERSE_DIAG) {
+		if (mode == INVERSE_DIAG || mode == INVERSE_DIAG_PEER) {
 			xa[i] = ya * sa / ((sa + 1e-12) * (sa * sa + reg));
 			xp[i] = yp * sp / ((sp + 1e-12) * (sp * sp + reg));
 			continue;

@@ -64,7 +64,7 @@ struct ref_opts {
 	enum ref_loss loss;
 	double band[2], reg, taper;
 	size_t pad;
-	bool full;		/* filter of the image losses: conj instead of diag */
+	enum inverse inverse;	/* filter of the image losses */
 };
 
 /* The loss of one tile as a function of its tilt. */

@@ -91,20 +91,23 @@ static void fill(double *stack, size_t n)
 static void test_gradients(void)
 {
 	static const char *const names[] = { "residual", "midband", "tv", "laplacian", "variance", "flatness" };
+	static const enum inverse filter[] = { INVERSE_DIAG, INVERSE_CONJ, INVERSE_DIAG_PEER };
+	static const char *const filters[] = { "diagonal filter", "full filter", "the peer's diagonal filter" };
 	double stack[5 * 14 * 11];
 	struct optics o = pheno;
 
 	fill(stack, 5 * 14 * 11);
 	for (int loss = 0; loss < 6; loss++)
-		for (int full = 0; full < (loss == REF_RESIDUAL ? 1 : 2); full++) {
-			struct ref_opts opts = { (enum ref_loss)loss, { .05, .7 }, 1e-3, loss == REF_RESIDUAL ? .25 : 0, 3, full };
+		for (int k = 0; k < (loss == REF_RESIDUAL ? 2 : 3); k++) {
+			struct ref_opts opts = { (enum ref_loss)loss, { .05, .7 }, 1e-3, loss == REF_RESIDUAL ? .25 : 0, 3,
+						 filter[k] };
 			struct tilt p = { .3, .08, .7 };
 			double *const at[3] = { &p.z_offset, &p.zenith, &p.azimuth }, h = 1e-5;
 			double g[3], worst = 0;
 			struct ref_tile t;
 
 			o.steepness = loss == REF_RESIDUAL ? 1e4 : 100;
-			o.invert = full;
+			o.invert = k;
 			ref_tile_init(&t, &o, &opts, stack, 5, 14, 11);
 			ref_tile_loss(&t, &p, g);
 			for (int a = 0; a < 3; a++) {
@@ -118,7 +121,7 @@ static void test_gradients(void)
 				worst = fmax(worst, fabs((ahead - behind) / (2 * h) - g[a]) / fmax(fabs(g[a]), 1e-3 * fabs(behind)));
 			}
 			ok(worst < 1e-6, "%s, %s: derivatives equal central differences to 1e-6 (%.2g)", names[loss],
-			   loss == REF_RESIDUAL ? "conj" : full ? "full filter, inverted" : "diagonal filter", worst);
+			   filters[k], worst);
 			ref_tile_clear(&t);
 		}
 }
