@@ -37,7 +37,8 @@ static const struct opt options[] = {
 	  .arg = "H[,W]", .note = "needed by --phantom", .help = "its size" },
 	{ OPT_REAL, "phase-peak", .real = &opts.peak, .unit = UNIT_ANGLE, .initial = "0.5", .arg = "V",
 	  .help = "its largest phase" },
-	{ OPT_TEXT, "phantom-out", .text = &opts.phantom_out, .arg = "FILE", .help = "write its phase" },
+	{ OPT_TEXT, "phantom-out", .text = &opts.phantom_out, .arg = "FILE", .incidental = true,
+	  .help = "write its phase" },
 
 	{ OPT_HEADING, .help = "Image" },
 	{ OPT_INT, "slices", .integer = &opts.slices, .range = "[1,65535]", .arg = "Z", .note = "needed",
@@ -53,7 +54,8 @@ static const struct opt options[] = {
 	{ OPT_INT, "seed", .integer = &opts.seed, .range = "[0,9007199254740992]", .initial = "0", .arg = "N",
 	  .help = "of phantom, points and noise" },
 	{ OPT_CHOICE, "dtype", .choice = &opts.type, .choices = "f32|u16", .initial = "f32", .help = "type of the pixels" },
-	{ OPT_TEXT, "truth", .text = &opts.truth, .arg = "FILE", .help = "table of the tilts that were used" },
+	{ OPT_TEXT, "truth", .text = &opts.truth, .arg = "FILE", .incidental = true,
+	  .help = "table of the tilts that were used" },
 	{ OPT_END }
 };
 
