@@ -1,138 +1,158 @@
-/* Losses over the bins and the reverse mode through the transfer functions: spec section 5.3.
- * weight[bin] = (times the bin counts in sums over all bins, 0 outside the mask; twice its share of the Hermitian part). */
+/* Losses over the bins and the reverse mode through the transfer functions: spec section 5.3.  A work-item takes VEC
+ * columns.  weight [2][nr][nc] float: how often the bin counts in sums over all bins (0 outside the mask), and half the share of
+ * its gradient in the Hermitian part. */
 #include "tilt.clh"
 
-/* Per bin: the sums again, X, and what the adjoint needs.  For the residual: nothing but X.  For image losses gx [.][ny][nx/2+1]
- * is the spectrum of dL/dx over the number of pixels; q[.][2][nr][nc]: full filter q = ([[a, c*], [c, d]])^-1 (0, gx); diagonal
- * filter (gx / W, 2 Re(gx* X_p) / W where the sum is not clamped). */
+/* What the adjoint of image losses needs per bin.  gx [.][ny][nx/2+1] is the spectrum of dL/dx over the number of pixels;
+ * q [.][2][nr][nc]: full filter q = ([[a, c*], [c, d]])^-1 (0, gx); diagonal filter gx / W, and 2 Re(gx* X_p) / W where the
+ * sum is not clamped. */
 kernel void tilt_adjoint(global float2 *restrict q, global const float2 *restrict x, global const float2 *restrict h,
 			 global const float2 *restrict gx, global const float *restrict scale, int nr, int nc, int ny,
 			 int nx, int nz, int my, int hx, int batch, int full, int sy, int sx, float reg, int mode)
 {
-	int j = get_global_id(0), i = get_global_id(1), t = get_global_id(2);
+	int j = VEC * get_global_id(0), i = get_global_id(1), t = get_global_id(2), n = nc - j;
 
 	if (j >= nc || i >= nr)
 		return;
 	size_t bin = (size_t)i * nc + j, bins = (size_t)nr * nc, spec = (size_t)ny * (nx / 2 + 1);
-	int ly = lag_y(i, ny, sy), lx = full ? signed_bin(j, nx) + sx : j;
-	float2 g = spectrum(gx + t * spec, i, j, ny, nx), q0, q1;
-	pair s[SUMS];
+	int ly = lag_y(i, ny, sy);
+	vc g = spectra(gx + t * spec, i, j, n, ny, nx, full), q0, q1, c;
+	vf a, d, det;
+	struct sums s;
 
-	for (int k = 0; k < SUMS; k++)
-		s[k] = 0;
+	s.a = s.d = s.cx = s.cy = s.ax = s.ay = s.px = s.py = vc_zero();
 	for (int k = 0; k < nz; k++) {
-		float2 ha, hp;
+		vc ha, hp;
 
-		transfer(h + ((size_t)k * batch + t) * 2 * my * hx, my, hx, ly, lx, scale[t], 0, &ha, &hp);
-		add_plane(s, ha, hp, 0, mode);
+		transfers(h + ((size_t)k * batch + t) * 2 * my * hx, my, hx, ly, j, n, full, nx, sx, scale[t], 0, &ha, &hp);
+		add_plane(&s, ha, hp, vc_zero(), mode);
 	}
 	if (mode >= INVERSE_DIAG) {
-		float sum = pair_value(s[SUM_D]), w = fmax(sum, 1e-12f) + reg;
-		float2 xp = x[((size_t)t * 2 + 1) * bins + bin];
+		vc xp = vc_load(x + ((size_t)t * 2 + 1) * bins + bin, n);
 
-		q0 = g / w;
-		q1 = (float2)(sum > 1e-12f ? 2 * (g.x * xp.x + g.y * xp.y) / w : 0, 0);
+		d = vp_value(s.d);
+		det = 1 / (fmax(d, vf_set(1e-12f)) + reg);
+		q0 = vc_scale(det, g);
+		q1 = vp_of(CHOOSE(d > 1e-12f, 2 * det * vc_dot(g, xp), vf_set(0)));
 	} else {
-		pair a = pair_add(s[SUM_A], (pair)(reg, 0)), d = pair_add(s[SUM_D], (pair)(reg, 0));
-		pair c2 = pair_add(pair_mul(s[SUM_CX], s[SUM_CX]), pair_mul(s[SUM_CY], s[SUM_CY]));
-		float det = fmax(pair_value(pair_add(pair_mul(a, d), -c2)), 1e-30f);
-		float2 c = (float2)(pair_value(s[SUM_CX]), pair_value(s[SUM_CY]));
-
-		q0 = -mul_conj(c, g) / det;
-		q1 = pair_value(a) * g / det;
+		det = 1 / system_of(&s, reg, &a, &d, &c);
+		q0 = vc_scale(-det, vc_cmul(c, g));
+		q1 = vc_scale(a * det, g);
 	}
-	q[(size_t)t * 2 * bins + bin] = q0;
-	q[((size_t)t * 2 + 1) * bins + bin] = q1;
+	vc_store(q + (size_t)t * 2 * bins + bin, n, q0);
+	vc_store(q + ((size_t)t * 2 + 1) * bins + bin, n, q1);
 }
 
 enum { LOSS_RESIDUAL, LOSS_FULL, LOSS_DIAG, LOSS_DIAG_PEER };
 
-/* dL/dH* of one plane at one bin (residual: without its factor -2/R). */
-static inline void bin_gradient(int kind, float2 ha, float2 hp, float2 v, float2 xa, float2 xp, float2 q0, float2 q1,
-				float2 *ga, float2 *gp)
+/* dL/dH* of one plane (residual: without its factor -2/R); r = b - Ha Xa - Hp Xp */
+static inline void bin_gradient(int kind, vc ha, vc hp, vc v, vc r, vc xa, vc xp, vc q0, vc q1, vc *ga, vc *gp)
 {
-	float2 r = v - mul(ha, xa) - mul(hp, xp);
-
 	if (kind == LOSS_RESIDUAL) {
-		*ga = mul_conj(xa, r);
-		*gp = mul_conj(xp, r);
+		*ga = vc_cmul(xa, r);
+		*gp = vc_cmul(xp, r);
 	} else if (kind == LOSS_FULL) {
-		float2 w = mul(q0, ha) + mul(q1, hp);
+		vc w = vc_add(vc_mul(q0, ha), vc_mul(q1, hp));
 
-		*ga = mul_conj(q0, r) - mul_conj(xa, w);
-		*gp = mul_conj(q1, r) - mul_conj(xp, w);
+		*ga = vc_sub(vc_cmul(q0, r), vc_cmul(xa, w));
+		*gp = vc_sub(vc_cmul(q1, r), vc_cmul(xp, w));
 	} else {
-		*ga = 0;
-		*gp = (kind == LOSS_DIAG ? mul_conj(q0, v) : mul_conj(v, q0)) - q1.x * hp;
+		*ga = vc_zero();
+		*gp = vc_sub(kind == LOSS_DIAG ? vc_cmul(q0, v) : vc_cmul(v, q0), vc_scale(q1.x, hp));
 	}
 }
 
-/* Partial sums over the bins of a row, lane l columns l, l + LANES ...: [tiles][nr][LANES][3] pairs of
+static inline vc residual(vc v, vc ha, vc hp, vc xa, vc xp)
+{
+	return vc_sub(vc_sub(v, vc_mul(ha, xa)), vc_mul(hp, xp));
+}
+
+/* Partial sums over the bins of a row, lane l columns l, l + LANES ...: [tiles][nr][3][LANES] pairs of
  * R (weighted |r|^2 + reg |X|^2), E (weighted |b|^2) and Re(ga* Ha + gp* Hp). */
 kernel void tilt_loss_sums(global float2 *restrict sum, global const float2 *restrict x, global const float2 *restrict q,
 			   global const float2 *restrict h, global const float2 *restrict b,
 			   global const float *restrict scale, global const int *restrict tile,
-			   global const uchar2 *restrict weight, int nr, int nc, int ny, int nx, int nz, int my, int hx,
+			   global const float *restrict weight, int nr, int nc, int ny, int nx, int nz, int my, int hx,
 			   int batch, int full, int sy, int sx, float reg, int kind)
 {
-	int l = get_global_id(0), i = get_global_id(1), t = get_global_id(2);
+	int i = get_global_id(0), l = VEC * get_global_id(1), t = get_global_id(2);
 
 	if (l >= LANES || i >= nr)
 		return;
 	size_t bins = (size_t)nr * nc, spec = (size_t)ny * (nx / 2 + 1);
-	pair rr = 0, ee = 0, gg = 0;
+	int ly = lag_y(i, ny, sy);
+	vc rr = vc_zero(), ee = vc_zero(), gg = vc_zero();
 
 	for (int j = l; j < nc; j += LANES) {
 		size_t bin = (size_t)i * nc + j;
-		int w = weight[bin].x;
-		int ly = lag_y(i, ny, sy), lx = full ? signed_bin(j, nx) + sx : j;
-		float2 xa = x[(size_t)t * 2 * bins + bin], xp = x[((size_t)t * 2 + 1) * bins + bin], q0 = 0, q1 = 0;
+		int n = nc - j;
+		vf w = vf_load(weight + bin, n);
+		vc xa = vc_load(x + (size_t)t * 2 * bins + bin, n), xp = vc_load(x + ((size_t)t * 2 + 1) * bins + bin, n);
+		vc q0 = vc_zero(), q1 = vc_zero();
 
-		if (w == 0)
-			continue;
 		if (kind != LOSS_RESIDUAL) {
-			q0 = q[(size_t)t * 2 * bins + bin];
-			q1 = q[((size_t)t * 2 + 1) * bins + bin];
+			q0 = vc_load(q + (size_t)t * 2 * bins + bin, n);
+			q1 = vc_load(q + ((size_t)t * 2 + 1) * bins + bin, n);
 		} else
-			rr = pair_acc(rr, w * reg * (xa.x * xa.x + xa.y * xa.y + xp.x * xp.x + xp.y * xp.y));
+			rr = vp_acc(rr, w * (reg * (vc_norm(xa) + vc_norm(xp))));
 		for (int k = 0; k < nz; k++) {
-			float2 v = spectrum(b + ((size_t)tile[t] * nz + k) * spec, i, j, ny, nx), ha, hp, ga, gp, r;
+			vc v = spectra(b + ((size_t)tile[t] * nz + k) * spec, i, j, n, ny, nx, full), ha, hp, ga, gp, r;
 
-			transfer(h + ((size_t)k * batch + t) * 2 * my * hx, my, hx, ly, lx, scale[t], 0, &ha, &hp);
-			r = v - mul(ha, xa) - mul(hp, xp);
-			rr = pair_acc(rr, w * (r.x * r.x + r.y * r.y));
-			ee = pair_acc(ee, w * (v.x * v.x + v.y * v.y));
-			bin_gradient(kind, ha, hp, v, xa, xp, q0, q1, &ga, &gp);
-			gg = pair_acc(gg, w * (ga.x * ha.x + ga.y * ha.y + gp.x * hp.x + gp.y * hp.y));
+			transfers(h + ((size_t)k * batch + t) * 2 * my * hx, my, hx, ly, j, n, full, nx, sx, scale[t], 0, &ha,
+				  &hp);
+			r = residual(v, ha, hp, xa, xp);
+			rr = vp_acc(rr, w * vc_norm(r));
+			ee = vp_acc(ee, w * vc_norm(v));
+			bin_gradient(kind, ha, hp, v, r, xa, xp, q0, q1, &ga, &gp);
+			gg = vp_acc(gg, w * (vc_dot(ga, ha) + vc_dot(gp, hp)));
 		}
 	}
-	global float2 *o = sum + (((size_t)t * nr + i) * LANES + l) * 3;
+	global float2 *o = sum + ((size_t)t * nr + i) * LANES * 3 + l;
 
-	o[0] = rr;
-	o[1] = ee;
-	o[2] = gg;
+	vc_store(o, VEC, rr);
+	vc_store(o + LANES, VEC, ee);
+	vc_store(o + 2 * LANES, VEC, gg);
 }
 
-/* g at the lag (ly, lx), lx >= 0, as the Hermitian part over all lags; 0 where no bin stands for it. */
+/* g at the bins (i, j ..), as they count in the Hermitian part over all lags. */
 static inline void lag_gradient(global const float2 *x, global const float2 *q, global const float2 *h,
-				global const float2 *b, float scale, global const uchar2 *weight, int i, int j, int nr,
-				int nc, int ny, int nx, int my, int hx, int ly, int lx, int kind, float2 *ga, float2 *gp)
+				global const float2 *b, float scale, global const float *weight, int i, int j, int n, int nr,
+				int nc, int ny, int nx, int my, int hx, int ly, int full, int sx, int kind, vc *ga, vc *gp)
 {
 	size_t bins = (size_t)nr * nc, bin = (size_t)i * nc + j;
-	int w = weight[bin].y;
-	float2 ha, hp, q0 = 0, q1 = 0;
+	vf w = vf_load(weight + bins + bin, n);
+	vc ha, hp, v = spectra(b, i, j, n, ny, nx, full), xa = vc_load(x + bin, n), xp = vc_load(x + bins + bin, n);
+	vc q0 = vc_zero(), q1 = vc_zero();
 
-	*ga = *gp = 0;
-	if (w == 0)
-		return;
 	if (kind != LOSS_RESIDUAL) {
-		q0 = q[bin];
-		q1 = q[bins + bin];
+		q0 = vc_load(q + bin, n);
+		q1 = vc_load(q + bins + bin, n);
 	}
-	transfer(h, my, hx, ly, lx, scale, 0, &ha, &hp);
-	bin_gradient(kind, ha, hp, spectrum(b, i, j, ny, nx), x[bin], x[bins + bin], q0, q1, ga, gp);
-	*ga *= 0.5f * w;
-	*gp *= 0.5f * w;
+	transfers(h, my, hx, ly, j, n, full, nx, sx, scale, 0, &ha, &hp);
+	bin_gradient(kind, ha, hp, v, residual(v, ha, hp, xa, xp), xa, xp, q0, q1, ga, gp);
+	*ga = vc_scale(w, *ga);
+	*gp = vc_scale(w, *gp);
+}
+
+/* The gradient of plane k by H_a and H_p at every bin, [slots][2][nr][nc]: first part of tilt_pull under the peer's crop. */
+kernel void tilt_pull_bins(global float2 *restrict g, global const float2 *restrict x, global const float2 *restrict q,
+			   global const float2 *restrict h, global const float2 *restrict b,
+			   global const float *restrict scale, global const int *restrict tile,
+			   global const float *restrict weight, int nr, int nc, int ny, int nx, int nz, int my, int hx,
+			   int batch, int first, int sy, int sx, int k, int kind)
+{
+	int j = VEC * get_global_id(0), i = get_global_id(1), s = get_global_id(2), t = first + s, n = nc - j;
+
+	if (j >= nc || i >= nr)
+		return;
+	size_t bins = (size_t)nr * nc, spec = (size_t)ny * (nx / 2 + 1), bin = (size_t)i * nc + j;
+	vc ga, gp;
+
+	lag_gradient(x + (size_t)t * 2 * bins, q + (size_t)t * 2 * bins, h + ((size_t)k * batch + t) * 2 * my * hx,
+		     b + ((size_t)tile[t] * nz + k) * spec, scale[t], weight, i, j, n, nr, nc, ny, nx, my, hx,
+		     lag_y(i, ny, sy), 1, sx, kind, &ga, &gp);
+	vc_store(g + (size_t)s * 2 * bins + bin, n, ga);
+	vc_store(g + ((size_t)s * 2 + 1) * bins + bin, n, gp);
 }
 
 /* Bin of the full grid that stands for a lag, or -1. */
@@ -143,51 +163,51 @@ static inline int bin_of(int lag, int n, int shift)
 	return k < -(n / 2) || k > (n - 1) / 2 ? -1 : k < 0 ? k + n : k;
 }
 
-/* The gradient of plane k by H_a and H_p, embedded into all lags (hcols spectra, conjugate: a C2R transform then gives the
- * forward one): e [slots][2][my][ex]. */
-kernel void tilt_pull(global float2 *restrict e, global const float2 *restrict x, global const float2 *restrict q,
-		      global const float2 *restrict h, global const float2 *restrict b, global const float *restrict scale,
-		      global const int *restrict tile, global const uchar2 *restrict weight, int nr, int nc, int ny, int nx,
-		      int nz, int my, int hx, int ex, int batch, int first, int full, int sy, int sx, int k, int kind)
+/* Second part under the peer's crop: g to all lags, half spectra, conjugate; e [slots][2][my][ex]. */
+kernel void tilt_pull_lags(global float2 *restrict e, global const float2 *restrict g, int nr, int nc, int ny, int nx, int my,
+			   int ex, int sy, int sx)
 {
-	int j = get_global_id(0), y = get_global_id(1), s = get_global_id(2), t = first + s;
+	int j = get_global_id(0), y = get_global_id(1), s = get_global_id(2);
 
 	if (j >= ex || y >= my)
 		return;
-	size_t bins = (size_t)nr * nc, spec = (size_t)ny * (nx / 2 + 1);
-	int ly = signed_bin(y, my), i;
-	float2 ga = 0, gp = 0;
+	int ly = signed_bin(y, my), i = bin_of(ly, ny, sy), im = bin_of(-ly, ny, sy);
+	int jx = bin_of(j, nx, sx), jm = bin_of(-j, nx, sx);
+	size_t bins = (size_t)nr * nc;
 
-	x += (size_t)t * 2 * bins;
-	q += (size_t)t * 2 * bins;
-	h += ((size_t)k * batch + t) * 2 * my * hx;
-	b += ((size_t)tile[t] * nz + k) * spec;
-	if (!full) {
-		i = ly < 0 ? ly + ny : ly;
-		if (ly >= -(ny / 2) && ly <= ny / 2 && j < nc) {
-			if (2 * ly == ny)
-				i = ny; /* the extra row */
-			if (i < nr)
-				lag_gradient(x, q, h, b, scale[t], weight, i, j, nr, nc, ny, nx, my, hx, ly, j, kind, &ga,
-					     &gp);
-		}
-	} else {
-		float2 ua, up;
-		int jx = bin_of(j, nx, sx), jm = bin_of(-j, nx, sx), im = bin_of(-ly, ny, sy);
+	for (int c = 0; c < 2; c++) {
+		global const float2 *from = g + ((size_t)s * 2 + c) * bins;
+		float2 v = 0;
 
-		i = bin_of(ly, ny, sy);
 		if (i >= 0 && jx >= 0)
-			lag_gradient(x, q, h, b, scale[t], weight, i, jx, nr, nc, ny, nx, my, hx, ly, j, kind, &ga, &gp);
-		if (im >= 0 && jm >= 0) {
-			lag_gradient(x, q, h, b, scale[t], weight, im, jm, nr, nc, ny, nx, my, hx, -ly, -j, kind, &ua, &up);
-			ga += conj_(ua);
-			gp += conj_(up);
-		}
+			v += conj_(from[(size_t)i * nc + jx]);
+		if (im >= 0 && jm >= 0)
+			v += from[(size_t)im * nc + jm];
+		e[(((size_t)2 * s + c) * my + y) * ex + j] = v;
 	}
-	size_t plane = (size_t)my * ex, at = (size_t)y * ex + j;
+}
 
-	e[2 * s * plane + at] = conj_(ga);
-	e[(2 * s + 1) * plane + at] = conj_(gp);
+/* The gradient of plane k by H_a and H_p, embedded into all lags (half spectra, conjugate: a C2R transform then gives the
+ * forward one): e [slots][2][my][ex]. */
+kernel void tilt_pull(global float2 *restrict e, global const float2 *restrict x, global const float2 *restrict q,
+		      global const float2 *restrict h, global const float2 *restrict b, global const float *restrict scale,
+		      global const int *restrict tile, global const float *restrict weight, int nr, int nc, int ny, int nx,
+		      int nz, int my, int hx, int ex, int batch, int first, int k, int kind)
+{
+	int j = VEC * get_global_id(0), y = get_global_id(1), s = get_global_id(2), t = first + s;
+
+	if (j >= ex || y >= my)
+		return;
+	size_t bins = (size_t)nr * nc, spec = (size_t)ny * (nx / 2 + 1), plane = (size_t)my * ex, at = (size_t)y * ex + j;
+	int ly = signed_bin(y, my), i = ly < 0 ? ly + ny : 2 * ly == ny ? ny : ly; /* +ny/2: the extra row */
+	vc ga = vc_zero(), gp = vc_zero();
+
+	if (ly >= -(ny / 2) && ly <= ny / 2 && j < nc && i < nr)
+		lag_gradient(x + (size_t)t * 2 * bins, q + (size_t)t * 2 * bins, h + ((size_t)k * batch + t) * 2 * my * hx,
+			     b + ((size_t)tile[t] * nz + k) * spec, scale[t], weight, i, j, nc - j, nr, nc, ny, nx, my, hx, ly,
+			     0, 0, kind, &ga, &gp);
+	vc_store(e + 2 * s * plane + at, ex - j, vc_conj(ga));
+	vc_store(e + (2 * s + 1) * plane + at, ex - j, vc_conj(gp));
 }
 
 /* G = 2 (F_a - i F_p); c = G* B, v = G A, whose backward transforms are C and V (times my mx). */
@@ -195,17 +215,19 @@ kernel void tilt_pull_waves(global float2 *restrict c, global float2 *restrict v
 			    global const float2 *restrict a, global const float2 *restrict b, int mx, int my, int slots,
 			    int a_first, int b_first, int b_step, int with_v)
 {
-	int x = get_global_id(0), y = get_global_id(1), s = get_global_id(2);
+	int x = VEC * get_global_id(0), y = get_global_id(1), s = get_global_id(2), n = mx - x;
 
 	if (x >= mx || y >= my || s >= slots)
 		return;
 	size_t plane = (size_t)my * mx, at = (size_t)y * mx + x;
-	float2 g = 2 * (float2)(f[2 * s * plane + at], -f[(2 * s + 1) * plane + at]);
-	float2 bv = b[(b_first + s * b_step) * plane + (size_t)y * mx + min(x, mx - x)];
+	vc g;
 
-	c[s * plane + at] = mul_conj(g, bv);
+	g.x = 2 * vf_load(f + 2 * s * plane + at, n);
+	g.y = -2 * vf_load(f + (2 * s + 1) * plane + at, n);
+	vc_store(c + s * plane + at, n,
+		 vc_cmul(g, vc_even(b + (b_first + s * b_step) * plane + (size_t)y * mx, x, mx, mx / 2)));
 	if (with_v)
-		v[s * plane + at] = mul(g, a[(a_first + s) * plane + at]);
+		vc_store(v + s * plane + at, n, vc_mul(g, vc_load(a + (a_first + s) * plane + at, n)));
 }
 
 /* One plane's share of dL/dS (gs, packed rows, added to) and of dL/dz (partial sums, added to). */
@@ -215,63 +237,72 @@ kernel void tilt_pull_plane(global float *restrict gs, global float2 *restrict g
 			    global const float2 *restrict z, int mx, int my, int rx, int ry, int rows, int rows_lo,
 			    int first, int with_z, int start)
 {
-	int l = get_global_id(0), r = get_global_id(1), s = get_global_id(2), t = first + s;
+	int r = get_global_id(0), l = VEC * get_global_id(1), s = get_global_id(2), t = first + s;
 
 	if (l >= LANES || r >= rows)
 		return;
 	int y = row_bin(r, rows, rows_lo, my), iy = abs(signed_bin(y, my));
 	size_t row = ((size_t)t * rows + r), plane = ((size_t)s * my + y) * mx;
-	pair sum = start ? (pair)(0) : gz[row * LANES + l];
+	vc sum = start ? vc_zero() : vc_load(gz + row * LANES + l, VEC), zs = vp_spread(z[s]);
 
 	for (int x = l; x < mx; x += LANES) {
-		int ix = abs(signed_bin(x, mx));
-		float2 dc = 0;
+		int n = mx - x;
+		vc dc = vc_zero();
 
-		if (ix <= rx && iy <= ry) {
-			int k = iy * (rx + 1) + ix;
-			float2 d = p[k] * p[k] * cis_cycles(pair_mul(gamma[k], z[s]));
+		if (iy <= ry && (x <= rx || mx - x - VEC < rx)) {
+			vc g = vc_even(gamma + iy * (rx + 1), x, mx, rx);
+			vf a = vf_even(p + iy * (rx + 1), x, mx, rx);
+			vc d = vc_scale(a * a, vp_cis(vp_mul(g, zs)));
 
-			dc = mul_conj(d, c[plane + x]);
+			dc = vc_cmul(d, vc_load(c + plane + x, n));
+			/* beyond the pupil the transforms' columns are undefined */
+			dc.x = CHOOSE(a > 0, dc.x, vf_set(0));
 			if (with_z) {
-				float2 vv = v[plane + x];
-				float dv = d.y * vv.x - d.x * vv.y; /* Im(D V*) */
+				vc vv = vc_load(v + plane + x, n);
+				vf dv = d.y * vv.x - d.x * vv.y; /* Im(D V*) */
 
-				sum = pair_acc(sum, gamma[k].x * (source[row * mx + x] * dc.y - dv));
+				dv = g.x * (vf_load(source + row * mx + x, n) * dc.y - dv);
+				sum = vp_acc(sum, CHOOSE(a > 0, dv, vf_set(0)));
 			}
 		}
-		gs[row * mx + x] = start ? dc.x : gs[row * mx + x] + dc.x;
+		if (!start)
+			dc.x += vf_load(gs + row * mx + x, n);
+		vf_store(gs + row * mx + x, n, dc.x);
 	}
-	gz[row * LANES + l] = sum;
+	vc_store(gz + row * LANES + l, VEC, sum);
 }
 
-/* Partial sums of (gs k + gi P^4) dS/dzenith and dS/dazimuth, [tiles][rows][LANES][2] pairs.  coef as in tilt_source; turn
- * [tiles][6]: d arg / d zenith by ix, iy, gamma, d arg / d azimuth by ix, iy, and gi; k = gs_scale[tile]. */
+/* Partial sums of (k gs + gi P^4) dS/dzenith and dS/dazimuth, [tiles][rows][2][LANES] pairs.  turn [tiles][7]: d arg / d
+ * zenith by ix, iy, gamma, d arg / d azimuth by ix, iy, then gi and k. */
 kernel void tilt_pull_source(global float2 *restrict sum, global const float *restrict gs,
 			     global const float *restrict source, global const float *restrict p,
 			     global const float2 *restrict gamma, global const float *restrict turn, int mx, int my, int rx,
 			     int ry, int rows, int rows_lo)
 {
-	int l = get_global_id(0), r = get_global_id(1), t = get_global_id(2);
+	int r = get_global_id(0), l = VEC * get_global_id(1), t = get_global_id(2);
 
 	if (l >= LANES || r >= rows)
 		return;
 	int fy = signed_bin(row_bin(r, rows, rows_lo, my), my), iy = abs(fy);
 	size_t row = (size_t)t * rows + r;
 	global const float *c = turn + 7 * t;
-	pair zen = 0, azi = 0;
+	vc zen = vc_zero(), azi = vc_zero();
 
-	for (int x = l; x < mx; x += LANES) {
-		int fx = signed_bin(x, mx), ix = abs(fx);
+	for (int x = l; x < mx && iy <= ry; x += LANES) {
+		int n = mx - x;
+		vi i = x + LANE, k = CHOOSE(i < (mx + 1) / 2, i, i - mx);
+		vf s = vf_load(source + row * mx + x, n), a = vf_even(p + iy * (rx + 1), x, mx, rx), g, fx;
 
-		if (ix > rx || iy > ry)
-			continue;
-		int k = iy * (rx + 1) + ix;
-		float s = source[row * mx + x], pp = p[k] * p[k];
-		float g = (c[6] * gs[row * mx + x] + c[5] * pp * pp) * s * (1 - s);
-
-		zen = pair_acc(zen, g * (c[0] * fx + c[1] * fy + c[2] * gamma[k].x));
-		azi = pair_acc(azi, g * (c[3] * fx + c[4] * fy));
+#if VEC == 16
+		fx = convert_float16(k);
+#else
+		fx = (float)k;
+#endif
+		a *= a;
+		g = (c[6] * vf_load(gs + row * mx + x, n) + c[5] * (a * a)) * s * (1 - s);
+		zen = vp_acc(zen, g * (c[0] * fx + c[1] * fy + c[2] * vc_even(gamma + iy * (rx + 1), x, mx, rx).x));
+		azi = vp_acc(azi, g * (c[3] * fx + c[4] * fy));
 	}
-	sum[(row * LANES + l) * 2] = zen;
-	sum[(row * LANES + l) * 2 + 1] = azi;
+	vc_store(sum + row * 2 * LANES + l, VEC, zen);
+	vc_store(sum + (row * 2 + 1) * LANES + l, VEC, azi);
 }

@@ -6,28 +6,28 @@ kernel void thick_waves(global float2 *restrict a, global float2 *restrict w, gl
 			global const float *restrict p, global const float2 *restrict gamma, int mx, int my, int rx, int ry,
 			int rows, int rows_lo, int packed)
 {
-	int x = get_global_id(0), r = get_global_id(1);
+	int x = VEC * get_global_id(0), r = get_global_id(1), n = mx - x;
 
 	if (x >= mx || r >= rows)
 		return;
-	int y = row_bin(r, rows, rows_lo, my), k = r;
-	int ix = abs(signed_bin(x, mx)), iy = abs(signed_bin(y, my));
-	float s = 0, g = 0;
+	int y = row_bin(r, rows, rows_lo, my), k = r, iy = abs(signed_bin(y, my));
+	size_t at = (size_t)y * mx + x;
+	vf s = vf_set(0), g = vf_set(0);
+	vc v = vc_load(w + at, n), turned;
 
 	if (rows > packed)
 		k = y < rows_lo ? y : y - (my - packed);
 	if (rows == packed || y < rows_lo || y >= my - (packed - rows_lo))
-		s = source[(size_t)k * mx + x];
-	if (ix <= rx && iy <= ry) {
-		int q = iy * (rx + 1) + ix;
+		s = vf_load(source + (size_t)k * mx + x, n);
+	if (iy <= ry) {
+		vf q = vf_even(p + iy * (rx + 1), x, mx, rx);
 
-		g = 0.0795774715f / (gamma[q].x + (1 - p[q]) + 1e-15f);
+		g = 0.0795774715f / (vc_even(gamma + iy * (rx + 1), x, mx, rx).x + (1 - q) + 1e-15f);
 	}
-	size_t at = (size_t)y * mx + x;
-	float2 v = w[at];
-
-	a[at] = s * v;
-	w[at] = g * (float2)(v.y, -v.x);
+	turned.x = v.y;
+	turned.y = -v.x;
+	vc_store(a + at, n, vc_scale(s, v));
+	vc_store(w + at, n, vc_scale(g, turned));
 }
 
 /* Keeps the lags that are needed: h [lags][hx] from raw [my][hcols], row i = lag i - lags / 2; the conjugate gives H. */

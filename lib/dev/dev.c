@@ -342,6 +342,11 @@ const char *dev_name(const struct dev *d)
 	return d->name;
 }
 
+size_t dev_columns(const struct dev *d, size_t n)
+{
+	return d->cpu ? (n + 15) / 16 : n;
+}
+
 bool dev_is_cpu(const struct dev *d)
 {
 	return d->cpu;

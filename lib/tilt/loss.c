@@ -23,8 +23,9 @@ int loss_plan(struct dev *d, const struct loss_opts *o, size_t nz, size_t h, siz
 	return thin_plan(d, &o->optics, nz, h + 2 * o->contrast.pad, w + 2 * o->contrast.pad, tiles, true, size);
 }
 
-/* (weight, twice the Hermitian share) of every bin: see the header of cl/tilt_loss.cl.  Residual: 0 outside the band. */
-static size_t make_weights(const struct loss *l, unsigned char (*out)[2])
+/* Of every bin, how often it counts and half its share in the Hermitian part: see cl/tilt_loss.cl.  Residual: 0 outside
+ * the band. */
+static size_t make_weights(const struct loss *l, float *times, float *share)
 {
 	const struct thin *t = &l->thin;
 	size_t ny = t->ny, nx = t->nx, count = 0;
@@ -37,20 +38,21 @@ static size_t make_weights(const struct loss *l, unsigned char (*out)[2])
 		double fx = x < (nx + 1) / 2 || !t->full ? (double)x : (double)x - (double)nx, f;
 
 		f = sqrt(pow(fy / ((double)ny * t->o.pixel), 2) + pow(fx / ((double)nx * t->o.pixel), 2));
-		out[i][0] = t->full ? 1 : 2;
-		out[i][1] = t->full ? 1 : 2;
+		times[i] = t->full ? 1 : 2;
+		share[i] = t->full ? 0.5f : 1;
 		if (!t->full && edge_x) {
-			out[i][0] = edge_y && !extra ? 0 : 1;
-			out[i][1] = out[i][0];
+			times[i] = edge_y && !extra ? 0 : 1;
+			share[i] = 0.5f * times[i];
 		} else if (!t->full && x == 0) {
-			out[i][0] = extra ? 0 : 1;
-			out[i][1] = edge_y ? 1 : 2;
+			times[i] = extra ? 0 : 1;
+			share[i] = edge_y ? 0.5f : 1;
 		} else if (!t->full && edge_y) {
-			out[i][0] = out[i][1] = 1;
+			times[i] = 1;
+			share[i] = 0.5f;
 		}
 		if (l->o.kind == LOSS_RESIDUAL && !(f > c * l->o.band[0] && f < c * l->o.band[1]))
-			out[i][0] = out[i][1] = 0;
-		count += out[i][0];
+			times[i] = share[i] = 0;
+		count += times[i] > 0;
 	}
 	return count;
 }
@@ -85,7 +87,7 @@ int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t n
 	const struct pupil *p = &t->t.pupil;
 	double c = 2 * o->optics.na_det / o->optics.wavelength;
 	size_t batch, slots, half = w / 2 + 1, plane;
-	unsigned char (*weight)[2];
+	float *weight;
 
 	*l = (struct loss){ .o = *o, .h = h, .w = w };
 	if (dev_load(d, "tilt_loss") != 0 ||
@@ -94,7 +96,7 @@ int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t n
 	batch = t->t.batch;
 	slots = t->t.slots;
 	plane = p->my * p->mx;
-	l->weight = buf_new(d, t->nr * t->nc * 2);
+	l->weight = buf_new(d, t->nr * t->nc * 2 * sizeof(float));
 	l->sums = buf_new(d, batch * t->nr * PUPIL_LANES * 3 * 8);
 	l->q = buf_new(d, batch * 2 * t->nr * t->nc * 8);
 	l->gx = buf_new(d, batch * t->ny * (t->nx / 2 + 1) * 8);
@@ -105,7 +107,7 @@ int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t n
 	l->crop = buf_new(d, slots * h * w * 4);
 	l->crop_spec = buf_new(d, slots * h * half * 8);
 	l->e = buf_new(d, slots * 2 * p->my * (p->mx / 2 + 1) * 8);
-	l->v = buf_new(d, slots * plane * 8);
+	l->v = buf_new(d, slots * (plane > 2 * t->nr * t->nc ? plane : 2 * t->nr * t->nc) * 8);
 	l->mask = mem_new(h * half, 1);
 	l->image = mem_try("tile images", batch * h * w, sizeof(float));
 	weight = l->weight ? buf_map(l->weight, MAP_DISCARD) : NULL;
@@ -113,7 +115,7 @@ int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t n
 	    !l->crop_spec || !l->e || !l->v || !l->image || make_plans(l) != 0)
 		goto failed;
 	imageloss_mask(l->mask, h, w, o->optics.pixel, c * o->band[0], c * o->band[1]);
-	if (make_weights(l, weight) == 0) {
+	if (make_weights(l, weight, weight + t->nr * t->nc) == 0) {
 		error("'--band': the band %g to %g holds no frequency of a %zu x %zu tile", o->band[0], o->band[1], h, w);
 		buf_unmap(l->weight);
 		goto failed;
@@ -238,10 +240,9 @@ static int bin_sums(struct loss *l, size_t n, struct bin_sums *out)
 	struct thin *t = &l->thin;
 	const struct pupil *p = &t->t.pupil;
 	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
-	size_t parts = t->nr * PUPIL_LANES;
 	const float *s;
 
-	if (dev_run(t->d, "tilt_loss_sums", NDRANGE3(PUPIL_LANES, t->nr, n), ARG(l->sums), ARG(t->x), ARG(l->q), ARG(t->t.h),
+	if (dev_run(t->d, "tilt_loss_sums", NDRANGE3(t->nr, dev_columns(t->d, PUPIL_LANES), n), ARG(l->sums), ARG(t->x), ARG(l->q), ARG(t->t.h),
 		    ARG(t->b), ARG(t->t.scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
 		    INT(t->nz), INT(p->my), INT(t->t.hx), INT(t->t.batch), INT(t->full), INT(sy), INT(sx), FLOAT(l->o.reg),
 		    INT(kind_of(&l->o))) != 0)
@@ -252,12 +253,38 @@ static int bin_sums(struct loss *l, size_t n, struct bin_sums *out)
 	for (size_t i = 0; i < n; i++) {
 		double sum[3] = { 0, 0, 0 };
 
-		for (size_t k = 0; k < parts; k++, s += 6)
+		for (size_t r = 0; r < t->nr; r++)
 			for (int c = 0; c < 3; c++)
-				sum[c] += (double)s[2 * c] + s[2 * c + 1];
+				for (int k = 0; k < PUPIL_LANES; k++, s += 2)
+					sum[c] += (double)s[0] + s[1];
 		out[i] = (struct bin_sums){ sum[0], sum[1], sum[2] };
 	}
 	return buf_unmap(l->sums);
+}
+
+/* The gradient by H_a and H_p of plane k of positions first .. first + n - 1, at all lags: e. */
+static int pull(struct loss *l, size_t first, size_t n, size_t k)
+{
+	struct thin *t = &l->thin;
+	struct transfer *f = &t->t;
+	const struct pupil *p = &f->pupil;
+	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx), kind = kind_of(&l->o);
+	size_t ex = p->mx / 2 + 1;
+
+	if (!t->full)
+		return dev_run(t->d, "tilt_pull", NDRANGE3(dev_columns(t->d, ex), p->my, n), ARG(l->e), ARG(t->x), ARG(l->q),
+			       ARG(f->h), ARG(t->b), ARG(f->scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc),
+			       INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(ex), INT(f->batch), INT(first),
+			       INT(k), INT(kind));
+	/* v is free until the waves are made */
+	return dev_run(t->d, "tilt_pull_bins", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n), ARG(l->v), ARG(t->x), ARG(l->q),
+		       ARG(f->h), ARG(t->b), ARG(f->scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny),
+		       INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(f->batch), INT(first), INT(sy), INT(sx), INT(k),
+		       INT(kind)) != 0 ||
+			       dev_run(t->d, "tilt_pull_lags", NDRANGE3(ex, p->my, n), ARG(l->e), ARG(l->v), INT(t->nr),
+				       INT(t->nc), INT(t->ny), INT(t->nx), INT(p->my), INT(ex), INT(sy), INT(sx)) != 0 ?
+		       -1 :
+		       0;
 }
 
 /* The adjoint of all positions' planes: gs and gz. */
@@ -266,9 +293,7 @@ static int pull_planes(struct loss *l, const struct tilt *tilt, size_t n, int wa
 	struct thin *t = &l->thin;
 	struct transfer *f = &t->t;
 	const struct pupil *p = &f->pupil;
-	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
-	int kind = kind_of(&l->o), with_z = (want & LOSS_D_Z) != 0;
-	size_t ex = p->mx / 2 + 1;
+	int with_z = (want & LOSS_D_Z) != 0;
 	float (*zp)[2] = mem_new(f->slots, sizeof *zp);
 	double *z = mem_new(n, sizeof *z);
 	int rc = -1;
@@ -285,18 +310,15 @@ static int pull_planes(struct loss *l, const struct tilt *tilt, size_t n, int wa
 
 			for (size_t s = 0; s < count; s++)
 				pupil_pair(z[i + s], zp[s]);
-			if (dev_run(t->d, "tilt_pull", NDRANGE3(ex, p->my, count), ARG(l->e), ARG(t->x), ARG(l->q), ARG(f->h),
-				    ARG(t->b), ARG(f->scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny),
-				    INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(ex), INT(f->batch), INT(i),
-				    INT(t->full), INT(sy), INT(sx), INT(k), INT(kind)) != 0 ||
+			if (pull(l, i, count, k) != 0 ||
 			    fft_run(l->fft_e, l->e, 0, f->w, 0) != 0 ||
-			    dev_run(t->d, "tilt_pull_waves", NDRANGE3(p->mx, p->my, count), ARG(l->e), ARG(l->v), ARG(f->w),
+			    dev_run(t->d, "tilt_pull_waves", NDRANGE3(dev_columns(t->d, p->mx), p->my, count), ARG(l->e), ARG(l->v), ARG(f->w),
 				    ARG(f->a), ARG(f->wave), INT(p->mx), INT(p->my), INT(count), INT(at + i),
 				    INT(shared ? at : at + i), INT(shared ? 0 : 1), INT(with_z)) != 0 ||
 			    fft_run(l->fft_back, l->e, 0, l->e, 0) != 0 ||
 			    (with_z && fft_run(l->fft_back, l->v, 0, l->v, 0) != 0) ||
 			    buf_write(f->zbuf, 0, zp, count * sizeof *zp) != 0 ||
-			    dev_run(t->d, "tilt_pull_plane", NDRANGE3(PUPIL_LANES, p->rows, count), ARG(l->gs), ARG(l->gz),
+			    dev_run(t->d, "tilt_pull_plane", NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), count), ARG(l->gs), ARG(l->gz),
 				    ARG(l->e), ARG(l->v), ARG(f->source), ARG(p->p), ARG(p->gamma), ARG(f->zbuf), INT(p->mx),
 				    INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(i), INT(with_z),
 				    INT(k == 0)) != 0)
@@ -319,7 +341,6 @@ static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const 
 	const struct pupil *p = &f->pupil;
 	double ratio = (double)p->nx / (double)p->ny, slope = 4 * (double)p->nx * t->o.pixel;
 	float (*turn)[7] = buf_map(l->turn, MAP_DISCARD);
-	size_t parts = p->rows * PUPIL_LANES;
 	const float *s;
 
 	if (!turn)
@@ -332,7 +353,7 @@ static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const 
 			turn[i][j] = (float)c[j];
 	}
 	if (buf_unmap(l->turn) != 0 ||
-	    dev_run(t->d, "tilt_pull_source", NDRANGE3(PUPIL_LANES, p->rows, n), ARG(l->tilt_sums), ARG(l->gs), ARG(f->source),
+	    dev_run(t->d, "tilt_pull_source", NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), n), ARG(l->tilt_sums), ARG(l->gs), ARG(f->source),
 		    ARG(p->p), ARG(p->gamma), ARG(l->turn), INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows),
 		    INT(p->rows_lo)) != 0)
 		return -1;
@@ -340,10 +361,10 @@ static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const 
 	if (!s)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < parts; j++, s += 4) {
-			gradient[i][1] += (double)s[0] + s[1];
-			gradient[i][2] += (double)s[2] + s[3];
-		}
+		for (size_t r = 0; r < p->rows; r++)
+			for (int c = 1; c <= 2; c++)
+				for (int j = 0; j < PUPIL_LANES; j++, s += 2)
+					gradient[i][c] += (double)s[0] + s[1];
 	return buf_unmap(l->tilt_sums);
 }
 
@@ -391,7 +412,7 @@ static int adjoint(struct loss *l, size_t n, enum inverse mode)
 	const struct pupil *p = &t->t.pupil;
 	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
 
-	return dev_run(t->d, "tilt_adjoint", NDRANGE3(t->nc, t->nr, n), ARG(l->q), ARG(t->x), ARG(t->t.h), ARG(l->gx),
+	return dev_run(t->d, "tilt_adjoint", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n), ARG(l->q), ARG(t->x), ARG(t->t.h), ARG(l->gx),
 		       ARG(t->t.scale), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my), INT(t->t.hx),
 		       INT(t->t.batch), INT(t->full), INT(sy), INT(sx), FLOAT(l->o.reg), INT(mode));
 }

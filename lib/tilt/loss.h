@@ -20,8 +20,8 @@ struct loss {
 	struct loss_opts o;
 	struct thin thin;
 	size_t h, w;		/* of the tile without its border */
-	struct buf *weight;	/* [nr][nc] uchar2 */
-	struct buf *sums;	/* [batch][nr][16][3] pairs */
+	struct buf *weight;	/* [2][nr][nc] float32 */
+	struct buf *sums;	/* [batch][nr][3][16] pairs */
 	struct buf *q;		/* [batch][2][nr][nc] */
 	struct buf *gx;		/* [batch][ny][nx/2+1] */
 	struct buf *gs, *gz, *turn, *tilt_sums;

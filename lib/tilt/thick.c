@@ -232,11 +232,11 @@ int thick_transfer(struct thick *t, const struct tilt *tilt)
 		double z = (double)u * t->step;
 
 		if (pupil_wave(p, &z, 1, 2, t->zbuf, t->wave, 0) != 0 ||
-		    dev_run(t->d, "thick_waves", NDRANGE2(p->mx, rows), ARG(t->a), ARG(t->wave), ARG(t->source), ARG(p->p),
+		    dev_run(t->d, "thick_waves", NDRANGE2(dev_columns(t->d, p->mx), rows), ARG(t->a), ARG(t->wave), ARG(t->source), ARG(p->p),
 			    ARG(p->gamma), INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(rows), INT(p->rows_lo),
 			    INT(p->rows)) != 0 ||
 		    fft_run(t->fft_wave, t->wave, 0, t->wave, 0) != 0 || fft_run(t->fft_a, t->a, 0, t->a, 0) != 0 ||
-		    dev_run(t->d, "tilt_correlate", NDRANGE3(p->mx, p->my, 1), ARG(t->w), ARG(t->a), ARG(t->wave), INT(p->mx),
+		    dev_run(t->d, "tilt_correlate", NDRANGE3(dev_columns(t->d, p->mx), p->my, 1), ARG(t->w), ARG(t->a), ARG(t->wave), INT(p->mx),
 			    INT(p->my), INT(1), INT(0), INT(0), INT(0)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->raw, 0) != 0 ||
 		    dev_run(t->d, "thick_keep", NDRANGE3(t->hx, t->lags, t->both), ARG(t->h), ARG(t->raw), INT(t->lags),

@@ -178,7 +178,7 @@ static int invert(struct thin *t, size_t n, int (*use)[4], size_t first, size_t 
 
 	if (buf_write(t->planes, 0, use + first, count * sizeof *use) != 0)
 		return -1;
-	return dev_run(t->d, "tilt_invert", NDRANGE3(t->nc, t->nr, n), ARG(t->x), ARG(t->sums), ARG(t->t.h), ARG(t->b),
+	return dev_run(t->d, "tilt_invert", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n), ARG(t->x), ARG(t->sums), ARG(t->t.h), ARG(t->b),
 		       ARG(t->t.scale), ARG(t->tile), ARG(t->planes), INT(count), INT(first == 0),
 		       INT(first + count == t->nz), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my),
 		       INT(t->t.hx), INT(t->t.batch), INT(t->full), INT(sy), INT(sx), FLOAT(reg), INT(mode));

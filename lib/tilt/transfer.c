@@ -167,11 +167,11 @@ int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u)
 			return -1;
 		/* the source wave needs D, not B: it is made again */
 		if (pupil_wave(p, z + i, shared ? 1 : count, 2, t->zbuf, t->w, 0) != 0 ||
-		    dev_run(p->d, "tilt_source_wave", NDRANGE3(p->mx, rows, count), ARG(t->a), ARG(t->source), ARG(t->w),
+		    dev_run(p->d, "tilt_source_wave", NDRANGE3(dev_columns(p->d, p->mx), rows, count), ARG(t->a), ARG(t->source), ARG(t->w),
 			    INT(p->mx), INT(p->my), INT(rows), INT(p->rows_lo), INT(count), INT(a), INT(i), INT(0),
 			    INT(shared ? 0 : 1), INT(p->rows)) != 0 ||
 		    fft_run(t->fft_a, t->a, a * plane, t->a, a * plane) != 0 ||
-		    dev_run(p->d, "tilt_correlate", NDRANGE3(p->mx, p->my, count), ARG(t->w), ARG(t->a), ARG(t->wave),
+		    dev_run(p->d, "tilt_correlate", NDRANGE3(dev_columns(p->d, p->mx), p->my, count), ARG(t->w), ARG(t->a), ARG(t->wave),
 			    INT(p->mx), INT(p->my), INT(count), INT(a), INT(b), INT(shared ? 0 : 1)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->h, (u * t->batch + i) * 2 * p->my * t->hx) != 0)
 			return -1;
