@@ -428,7 +428,8 @@ static int write_images(void *tool, struct job *j)
 	o.provenance = j->provenance;
 	if (opts.dump_tf && tiff_write(opts.dump_tf, &w->tf, &o) != 0)
 		return -1;
-	(void)p;
+	if (opts.preview && png_preview(opts.preview, &w->out, &p) != 0)
+		return -1;
 	return j->output ? tiff_write(j->output, &w->out, &o) : 0;
 }
 
