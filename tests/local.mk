@@ -21,6 +21,7 @@ TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t0001-man.t
 TOOL_TESTS += tests/t0100-usage.t
+TOOL_TESTS += tests/t0101-bad-input.t
 TOOL_TESTS += tests/t0900-slurm.t
 TOOL_TESTS += tests/t0002-completion.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
