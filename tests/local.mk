@@ -70,3 +70,5 @@ tests_tiffstat_SOURCES = tests/tiffstat.c
 check_PROGRAMS += tests/unit-tilt
 tests_unit_tilt_SOURCES = tests/unit-tilt.c $(REF_TILT)
 tests_unit_tilt_LDADD = $(LDADD) -lfftw3
+check_PROGRAMS += tests/unit-mutate
+tests_unit_mutate_SOURCES = tests/unit-mutate.c tests/tiffgen.c tests/tiffgen.h

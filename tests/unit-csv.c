@@ -117,6 +117,12 @@ static void test_numbers(void)
 	capture_end();
 	ok(captured("an integer from 0 to 7"), "the message gives the range");
 	csv_clear(&t);
+	read_str("v\n\"1\n2\"\n", false, &t);
+	capture_begin();
+	ok(csv_double(&t, 0, 0, false, &v) == -1, "two lines in a cell are no number");
+	capture_end();
+	ok(captured("'1?2'"), "and the message is one line (%s)", captured_text());
+	csv_clear(&t);
 }
 
 static void test_writing(void)

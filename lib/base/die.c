@@ -49,6 +49,10 @@ static void say(const char *kind, const char *fmt, va_list ap)
 
 	if (len > sizeof line - 2)
 		len = sizeof line - 2;
+	/* a name or a cell may hold anything, a message is one line all the same */
+	for (size_t i = (size_t)n; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 127)
+			line[i] = '?';
 	line[len++] = '\n';
 	put(line, len);
 }

@@ -109,13 +109,15 @@ static int parse(struct reading *r, const char *s, size_t len)
 			blank++;
 		if (!in_row)
 			r->row_line = line;
-		if (csv_parse(&p, s + i, n, take_cell, take_row, r) != n) {
+		size_t parsed = csv_parse(&p, s + i, n, take_cell, take_row, r);
+
+		if (r->failed)
+			goto done;
+		if (parsed != n) {
 			error("'%s': line %zu: a stray quote, expected quotes around a whole field and doubled within it",
 			      r->t->path, line);
 			goto done;
 		}
-		if (r->failed)
-			goto done;
 		in_row = r->ended == ended && (in_row || blank < n);
 		i += n;
 	}
