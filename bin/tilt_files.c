@@ -238,15 +238,20 @@ bool tilt_cache_read(const char *path, const struct tilt_owner *who, const struc
 		     struct tilt *tilt)
 {
 	struct csv t = { 0 };
+	struct tilt *found;
 	bool good;
 
 	if (access(path, F_OK) != 0)
 		return false;
+	found = mem_new(plan->count, sizeof *found);
 	good = csv_read(path, false, &t) == 0 && t.rows == plan->count;
 	for (size_t i = 0; i < plan->count && good; i++)
-		good = take_cached(&t, i, who, &plan->box[i], focus_offset, &tilt[i]);
-	if (!good)
+		good = take_cached(&t, i, who, &plan->box[i], focus_offset, &found[i]);
+	if (good)
+		memcpy(tilt, found, plan->count * sizeof *found);
+	else
 		warning("'%s': does not hold the %zu tilts of '%s', they are searched anew", path, plan->count, position_of(who));
+	free(found);
 	csv_clear(&t);
 	return good;
 }

@@ -47,8 +47,8 @@ char *tilt_cache_text(size_t nz, const struct tile_plan *plan, const struct loss
 /* The file's name; the caller frees. */
 char *tilt_cache_path(const char *dir, const struct tilt_owner *who, const char *text);
 
-/* True: tilt[plan->count] is the cached one, z_offset total.  False without a word if there is no such file, with a warning
- * if it is unreadable or not of this position and plan. */
+/* True: tilt[plan->count] is the cached one, z_offset total.  False, tilt untouched: without a word if there is no such file,
+ * with a warning if it is unreadable or not of this position and plan. */
 bool tilt_cache_read(const char *path, const struct tilt_owner *who, const struct tile_plan *plan, double focus_offset,
 		     struct tilt *tilt);
 

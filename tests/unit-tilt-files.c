@@ -100,7 +100,7 @@ static void test_cache(void)
 {
 	const struct tilt_owner later = { "p00_t9", "p00", "9" }, other = { "p01_t1", "p01", "1" };
 	struct tile_plan plan, wider;
-	struct tilt a[4], b[4];
+	struct tilt a[4], b[4], cached;
 	bool same = true, moved = true;
 
 	tile_plan_init(&plan, (size_t[2]){ 40, 40 }, (size_t[2]){ 24, 24 }, (size_t[2]){ 8, 8 });
@@ -121,6 +121,13 @@ static void test_cache(void)
 		moved &= fabs(b[i].z_offset - (a[i].z_offset - 2)) < 1e-14 && b[i].zenith == a[i].zenith;
 	ok(moved, "with another focus offset z moves along");
 	capture_begin();
+	cached = b[0];
+	ok(!tilt_cache_read(write_file("cut.csv", "stack,position,time,tile,y,x,z_offset,zenith,azimuth,loss,iterations,skipped,"
+				       "z_total,focus_offset\np,p00,0,0,0,0,7,7,7,nan,0,1,7,0\n1,p00,0,1,0,9,7,7,7,nan,0,1,7,0\n"
+				       "p,p00,0,2,9,9,7,7,7,nan,0,1,7,0\np,p00,0,3,9,9,7,7,7,nan,0,1,7,0\n"),
+			    &p00, &plan, 0, b) && memcmp(&cached, &b[0], sizeof cached) == 0,
+	   "a cache of other tiles leaves the start as it was");
+	tilt_cache_write(in_folder("c.csv"), &p00, &plan, 3.1, a);
 	ok(!tilt_cache_read(path, &other, &plan, 3.1, b), "a cache of another position is not taken");
 	capture_end();
 	ok(captured("warning: "), "and a warning is given");
@@ -173,8 +180,8 @@ int main(void)
 	test_round_trip();
 	test_cache();
 	test_key();
-	for (size_t i = 0; i < 4; i++)
-		unlink(in_folder((const char *[]){ "table.csv", "out.csv", "c.csv", "bad.csv" }[i]));
+	for (size_t i = 0; i < 5; i++)
+		unlink(in_folder((const char *[]){ "cut.csv", "table.csv", "out.csv", "c.csv", "bad.csv" }[i]));
 	rmdir(folder);
 	return done_testing();
 }
