@@ -72,3 +72,7 @@ tests_unit_tilt_SOURCES = tests/unit-tilt.c $(REF_TILT)
 tests_unit_tilt_LDADD = $(LDADD) -lfftw3
 check_PROGRAMS += tests/unit-mutate
 tests_unit_mutate_SOURCES = tests/unit-mutate.c tests/tiffgen.c tests/tiffgen.h
+check_PROGRAMS += tests/unit-dev
+tests_unit_dev_SOURCES = tests/unit-dev.c tests/capture.h
+check_PROGRAMS += tests/unit-team
+tests_unit_team_SOURCES = tests/unit-team.c

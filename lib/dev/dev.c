@@ -32,7 +32,7 @@ struct entry {
 	cl_platform_id platform;
 	cl_device_id id;
 	cl_device_type type;
-	char *platform_name, *name;
+	char *platform_name, *platform_version, *name;
 };
 
 static char *platform_text(cl_platform_id p, cl_platform_info what)
@@ -91,6 +91,7 @@ static struct entry *entries_new(size_t *count)
 				continue;
 			e[n++] = (struct entry){ platform[p], id[i], device_number(id[i], CL_DEVICE_TYPE),
 						 platform_text(platform[p], CL_PLATFORM_NAME),
+						 platform_text(platform[p], CL_PLATFORM_VERSION),
 						 device_text(id[i], CL_DEVICE_NAME) };
 		}
 	}
@@ -102,6 +103,7 @@ static void entries_free(struct entry *e, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		free(e[i].platform_name);
+		free(e[i].platform_version);
 		free(e[i].name);
 	}
 	free(e);
@@ -165,9 +167,10 @@ static long first_of(const struct entry *e, size_t n, cl_device_type t)
 	return -1;
 }
 
-static bool contains(const char *text, const char *part)
+/* The version counts as part of the platform's name: PoCL calls itself that only there. */
+static bool is_called(const struct entry *e, const char *part)
 {
-	return strcasestr(text, part) != NULL;
+	return strcasestr(e->platform_name, part) || strcasestr(e->platform_version, part) || strcasestr(e->name, part);
 }
 
 /* The entry that the specification names, or -1 after reporting. */
@@ -195,7 +198,7 @@ static long choose(const struct entry *e, size_t n, const char *spec)
 		return (long)k;
 	} else {
 		for (size_t k = 0; k < n && i < 0; k++)
-			if (contains(e[k].platform_name, spec) || contains(e[k].name, spec))
+			if (is_called(&e[k], spec))
 				i = (long)k;
 	}
 	if (i < 0)
@@ -284,6 +287,7 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
 	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 && !getenv("SCOPELINE_NO_FP64");
 	d->threads = o->threads > 0 ? o->threads : omp_get_num_procs();
+	omp_set_num_threads(d->threads);	/* what regions that name no number use */
 	d->work_group = o->work_group;
 	d->fft = o->fft != FFT_AUTO ? o->fft : d->cpu ? FFT_FFTW : FFT_CLFFT;
 #ifndef HAVE_CLFFT
