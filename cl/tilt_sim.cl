@@ -1,11 +1,12 @@
-/* The forward model: stacks of a known object under a tilted condenser, linear in the object or without that assumption
- * (spec section 13).  Bins as in tilt.cl. */
+/* The forward model: stacks of a known object under a tilted condenser, linear in the object or
+ * without that assumption (spec section 13).  Bins as in tilt.cl. */
 #include "tilt.clh"
 
-/* x[t][0] = H_a A + H_p Phi at every bin, for one plane: h [.][2][my][hx] raw, object [.][2][ny][nx/2+1] the spectra of
- * absorption and phase. */
-kernel void tilt_sim_weak(global float2 *restrict x, global const float2 *restrict h, global const float2 *restrict object,
-			  global const float *restrict scale, int nr, int nc, int ny, int nx, int my, int hx, int tiles)
+/* x[t][0] = H_a A + H_p Phi at every bin, for one plane: h [.][2][my][hx] raw, object
+ * [.][2][ny][nx/2+1] the spectra of absorption and phase. */
+kernel void tilt_sim_weak(global float2 *restrict x, global const float2 *restrict h,
+			  global const float2 *restrict object, global const float *restrict scale,
+			  int nr, int nc, int ny, int nx, int my, int hx, int tiles)
 {
 	int j = get_global_id(0), i = get_global_id(1), t = get_global_id(2);
 
@@ -19,10 +20,10 @@ kernel void tilt_sim_weak(global float2 *restrict x, global const float2 *restri
 	x[(size_t)t * 2 * nr * nc + (size_t)i * nc + j] = mul(ha, a) + mul(hp, phi);
 }
 
-/* Half spectra [2][ny][nx/2+1] to the finer grid's [2][my][mx/2+1], zero-filled: bin -n/2 alone is filled and the real part
- * taken, so half of it stands at either sign; times scale. */
-kernel void tilt_sim_finer(global float2 *restrict out, global const float2 *restrict in, int ny, int nx, int my, int mx,
-			   float scale)
+/* Half spectra [2][ny][nx/2+1] to the finer grid's [2][my][mx/2+1], zero-filled: bin -n/2 alone is
+ * filled and the real part taken, so half of it stands at either sign; times scale. */
+kernel void tilt_sim_finer(global float2 *restrict out, global const float2 *restrict in, int ny,
+			   int nx, int my, int mx, float scale)
 {
 	int x = get_global_id(0), y = get_global_id(1), q = get_global_id(2), hcols = nx / 2 + 1;
 
@@ -42,7 +43,8 @@ kernel void tilt_sim_finer(global float2 *restrict out, global const float2 *res
 }
 
 /* field = exp(absorption + i phase) scale; object [2][pixels] */
-kernel void tilt_sim_field(global float2 *restrict field, global const float *restrict object, int pixels, float scale)
+kernel void tilt_sim_field(global float2 *restrict field, global const float *restrict object,
+			   int pixels, float scale)
 {
 	int i = get_global_id(0);
 
@@ -53,23 +55,28 @@ kernel void tilt_sim_field(global float2 *restrict field, global const float *re
 	field[i] = a * (float2)(cos(phi), sin(phi));
 }
 
-/* wave[p](y, x) = spec(y - sy, x - sx) d(y, x) for each point p of the source; rows that the pupil reaches. */
-kernel void tilt_sim_shift(global float2 *restrict wave, global const float2 *restrict spec, global const float2 *restrict d,
-			   global const int2 *restrict point, int mx, int my, int rows, int rows_lo, int first, int points)
+/* wave[p](y, x) = spec(y - sy, x - sx) d(y, x) for each point p of the source; rows that the pupil
+ * reaches. */
+kernel void tilt_sim_shift(global float2 *restrict wave, global const float2 *restrict spec,
+			   global const float2 *restrict d, global const int2 *restrict point,
+			   int mx, int my, int rows, int rows_lo, int first, int points)
 {
 	int x = get_global_id(0), r = get_global_id(1), p = get_global_id(2);
 
 	if (x >= mx || r >= rows || p >= points)
 		return;
-	int y = row_bin(r, rows, rows_lo, my), fx = x - point[first + p].x, fy = y - point[first + p].y;
-	size_t from = (size_t)(fy < 0 ? fy + my : fy) * mx + (fx < 0 ? fx + mx : fx), at = (size_t)y * mx + x;
+	int y = row_bin(r, rows, rows_lo, my), fx = x - point[first + p].x,
+	    fy = y - point[first + p].y;
+	size_t from = (size_t)(fy < 0 ? fy + my : fy) * mx + (fx < 0 ? fx + mx : fx),
+	       at = (size_t)y * mx + x;
 
 	wave[(size_t)p * my * mx + at] = mul(spec[from], d[at]);
 }
 
-/* sum += weight |wave|^2, the points one after another: pairs, so that their number does not matter. */
-kernel void tilt_sim_add(global float2 *restrict sum, global const float2 *restrict wave, global const float *restrict weight,
-			 int pixels, int first, int points)
+/* sum += weight |wave|^2, the points one after another: pairs, so that their number does not
+ * matter. */
+kernel void tilt_sim_add(global float2 *restrict sum, global const float2 *restrict wave,
+			 global const float *restrict weight, int pixels, int first, int points)
 {
 	int i = get_global_id(0);
 
@@ -86,7 +93,8 @@ kernel void tilt_sim_add(global float2 *restrict sum, global const float2 *restr
 }
 
 /* intensity = sum scale - 1 */
-kernel void tilt_sim_intensity(global float *restrict intensity, global const float2 *restrict sum, int pixels, float scale)
+kernel void tilt_sim_intensity(global float *restrict intensity, global const float2 *restrict sum,
+			       int pixels, float scale)
 {
 	int i = get_global_id(0);
 
@@ -95,7 +103,8 @@ kernel void tilt_sim_intensity(global float *restrict intensity, global const fl
 }
 
 /* The bins of the camera out of the finer half spectrum [my][mx/2+1]. */
-kernel void tilt_sim_crop(global float2 *restrict x, global const float2 *restrict fine, int nr, int nc, int ny, int my, int mx)
+kernel void tilt_sim_crop(global float2 *restrict x, global const float2 *restrict fine, int nr,
+			  int nc, int ny, int my, int mx)
 {
 	int j = get_global_id(0), i = get_global_id(1);
 

@@ -1,4 +1,5 @@
-/* tiffstat FILE.tif: one line per page: page, mean, variance (n - 1), largest value.  Sums in double. */
+/* tiffstat FILE.tif: one line per page: page, mean, variance (n - 1), largest value.  Sums in
+ * double. */
 #include <math.h>
 #include <stdio.h>
 

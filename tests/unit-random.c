@@ -1,5 +1,6 @@
-/* Random numbers: published vectors, then moments and histograms.  Statistical bounds are five standard deviations of the statistic
- * itself, and the seeds are fixed: a sentence that holds once holds always. */
+/* Random numbers: published vectors, then moments and histograms.  Statistical bounds are five
+ * standard deviations of the statistic itself, and the seeds are fixed: a sentence that holds once
+ * holds always. */
 #include <math.h>
 
 #include "math/random.h"
@@ -7,12 +8,21 @@
 
 static void test_vectors(void)
 {
-	/* splitmix64 of 1234567 and xoshiro256** of the state 1, 2, 3, 4: the values published with other implementations */
-	static const uint64_t split[5] = { 6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u,
+	/* splitmix64 of 1234567 and xoshiro256** of the state 1, 2, 3, 4: the values published with
+	 * other implementations */
+	static const uint64_t split[5] = { 6457827717110365317u, 3203168211198807973u,
+					   9817491932198370423u, 4593380528125082431u,
 					   16408922859458223821u };
-	static const uint64_t xoshiro[10] = { 11520, 0, 1509978240, 1215971899390074240u, 1216172134540287360u,
-					      607988272756665600u, 16172922978634559625u, 8476171486693032832u,
-					      10595114339597558777u, 2904607092377533576u };
+	static const uint64_t xoshiro[10] = { 11520,
+					      0,
+					      1509978240,
+					      1215971899390074240u,
+					      1216172134540287360u,
+					      607988272756665600u,
+					      16172922978634559625u,
+					      8476171486693032832u,
+					      10595114339597558777u,
+					      2904607092377533576u };
 	struct rng r = { .s = { 1, 2, 3, 4 } }, seeded;
 	uint64_t state = 1234567;
 	bool same = true;
@@ -25,7 +35,8 @@ static void test_vectors(void)
 		same &= rng_bits(&r) == xoshiro[i];
 	ok(same, "xoshiro256** gives the published numbers");
 	rng_init(&seeded, 1234567);
-	ok(memcmp(seeded.s, split, sizeof seeded.s) == 0, "a stream is filled by splitmix64 of its seed");
+	ok(memcmp(seeded.s, split, sizeof seeded.s) == 0,
+	   "a stream is filled by splitmix64 of its seed");
 }
 
 static void test_uniform(void)
@@ -68,9 +79,10 @@ static void test_normal(void)
 		m[4] += v * v * v * v / N;
 	}
 	/* variances of the k-th powers: 1, 2, 15, 96 */
-	ok(fabs(m[1]) < 5 * sqrt(1.0 / N) && fabs(m[2] - 1) < 5 * sqrt(2.0 / N) && fabs(m[3]) < 5 * sqrt(15.0 / N) &&
-		   fabs(m[4] - 3) < 5 * sqrt(96.0 / N),
-	   "four moments of the normal are 0, 1, 0, 3 (%.4f %.4f %.4f %.4f)", m[1], m[2], m[3], m[4]);
+	ok(fabs(m[1]) < 5 * sqrt(1.0 / N) && fabs(m[2] - 1) < 5 * sqrt(2.0 / N) &&
+		   fabs(m[3]) < 5 * sqrt(15.0 / N) && fabs(m[4] - 3) < 5 * sqrt(96.0 / N),
+	   "four moments of the normal are 0, 1, 0, 3 (%.4f %.4f %.4f %.4f)", m[1], m[2], m[3],
+	   m[4]);
 }
 
 static void poisson_moments(double mean, uint64_t seed)
@@ -91,12 +103,15 @@ static void poisson_moments(double mean, uint64_t seed)
 	m = s1 / sqrt(mean);
 	v = s2 / mean - s1 * s1 / mean;
 	ok(whole, "Poisson numbers of mean %g are whole", mean);
-	ok(fabs(m) < 5 / sqrt(N), "their mean is %g (%g standard deviations off)", mean, m * sqrt(N));
+	ok(fabs(m) < 5 / sqrt(N), "their mean is %g (%g standard deviations off)", mean,
+	   m * sqrt(N));
 	/* variance of the sample variance over mean^2: (2 + 1/mean) / n */
-	ok(fabs(v - 1) < 5 * sqrt((2 + 1 / mean) / N), "their variance over their mean is 1 (%.5f at %g)", v, mean);
+	ok(fabs(v - 1) < 5 * sqrt((2 + 1 / mean) / N),
+	   "their variance over their mean is 1 (%.5f at %g)", v, mean);
 }
 
-/* chi^2 of a histogram around the mean against the probabilities themselves, by their recurrence from the left */
+/* chi^2 of a histogram around the mean against the probabilities themselves, by their recurrence
+ * from the left */
 static void poisson_histogram(double mean, uint64_t seed)
 {
 	enum { N = 1000000, CELLS = 64 };
@@ -117,8 +132,8 @@ static void poisson_histogram(double mean, uint64_t seed)
 			chi += pow(hit[i] - N * p, 2) / (N * p);
 			cells++;
 		}
-	ok(cells > 8 && chi < cells + 5 * sqrt(2.0 * cells), "Poisson of mean %g has its probabilities: chi^2 of %d cells is %.1f",
-	   mean, cells, chi);
+	ok(cells > 8 && chi < cells + 5 * sqrt(2.0 * cells),
+	   "Poisson of mean %g has its probabilities: chi^2 of %d cells is %.1f", mean, cells, chi);
 }
 
 static void test_poisson(void)
@@ -159,7 +174,8 @@ static void test_choose(void)
 		}
 	}
 	for (int i = 0; i < N; i++)
-		even &= fabs((double)hit[i] / ROUNDS - (double)K / N) < 5 * sqrt(20.0 / 81 / ROUNDS);
+		even &= fabs((double)hit[i] / ROUNDS - (double)K / N) <
+			5 * sqrt(20.0 / 81 / ROUNDS);
 	ok(ascending, "chosen numbers ascend and differ");
 	ok(even, "each of %d is chosen %d times in %d", N, K, N);
 	rng_choose(&r, N, N, pick);

@@ -1,5 +1,6 @@
-/* The simulator against double-precision sums, and what its images must obey.  Tolerances are absolute on an empty field of 1, as the
- * goldens': 1e-5 for the linear model, 2e-5 for Abbe's sum; both come from single-precision transforms. */
+/* The simulator against double-precision sums, and what its images must obey.  Tolerances are
+ * absolute on an empty field of 1, as the goldens': 1e-5 for the linear model, 2e-5 for Abbe's sum;
+ * both come from single-precision transforms. */
 #include <complex.h>
 #include <math.h>
 
@@ -13,10 +14,22 @@
 
 static struct dev *dev;
 
-static const struct optics pheno = { .wavelength = .45, .pixel = .325, .z_step = 2, .index = 1, .na_det = .55, .na_ill = .4,
-				     .steepness = 1e4, .z_sign = -1 };
-static const struct optics track = { .wavelength = .45, .pixel = 1.3, .z_step = 25, .index = 1, .na_det = .15, .na_ill = .135,
-				     .steepness = 1e4, .z_sign = 1 };
+static const struct optics pheno = { .wavelength = .45,
+				     .pixel = .325,
+				     .z_step = 2,
+				     .index = 1,
+				     .na_det = .55,
+				     .na_ill = .4,
+				     .steepness = 1e4,
+				     .z_sign = -1 };
+static const struct optics track = { .wavelength = .45,
+				     .pixel = 1.3,
+				     .z_step = 25,
+				     .index = 1,
+				     .na_det = .15,
+				     .na_ill = .135,
+				     .steepness = 1e4,
+				     .z_sign = 1 };
 
 /* An object without symmetry and with some of everything up to the Nyquist bins. */
 static float *object(size_t ny, size_t nx, double peak, uint64_t seed)
@@ -25,12 +38,14 @@ static float *object(size_t ny, size_t nx, double peak, uint64_t seed)
 
 	phantom_make(PHANTOM_DISKS, ny, nx, peak, seed, a);
 	for (size_t i = 0; i < ny * nx; i++)
-		a[i] += (float)(0.05 * peak * sin(7.3 * (double)(i / nx) + 2.9 * (double)(i % nx) * (double)(i % nx)));
+		a[i] += (float)(0.05 * peak *
+				sin(7.3 * (double)(i / nx) +
+				    2.9 * (double)(i % nx) * (double)(i % nx)));
 	return a;
 }
 
-static float *simulate(const struct simulate_opts *o, const float *phase, const float *absorption, size_t ny, size_t nx,
-		       const struct tilt *tilt, size_t nz)
+static float *simulate(const struct simulate_opts *o, const float *phase, const float *absorption,
+		       size_t ny, size_t nx, const struct tilt *tilt, size_t nz)
 {
 	float *stack = mem_new(nz * ny * nx, sizeof *stack);
 	struct tile_plan plan;
@@ -68,10 +83,11 @@ static double largest_difference(const float *got, const double *want, size_t n)
 	return worst;
 }
 
-static void plain_weak(const struct optics *o, const float *phase, const float *absorption, size_t ny, size_t nx,
-		       const struct tilt *t, size_t nz, double *out)
+static void plain_weak(const struct optics *o, const float *phase, const float *absorption,
+		       size_t ny, size_t nx, const struct tilt *t, size_t nz, double *out)
 {
-	cplx *a = spectrum_of(absorption, ny, nx), *p = spectrum_of(phase, ny, nx), *s = mem_new(ny * nx, sizeof *s);
+	cplx *a = spectrum_of(absorption, ny, nx), *p = spectrum_of(phase, ny, nx),
+	     *s = mem_new(ny * nx, sizeof *s);
 	double *z = mem_new(nz, sizeof *z);
 	struct ref_grid g;
 	struct ref_thin h;
@@ -111,15 +127,17 @@ static double *plain_finer(const struct ref_grid *g, const float *a)
 	return out;
 }
 
-static void plain_abbe(const struct optics *o, const float *phase, const float *absorption, size_t ny, size_t nx,
-		       const struct tilt *t, size_t nz, double *out)
+static void plain_abbe(const struct optics *o, const float *phase, const float *absorption,
+		       size_t ny, size_t nx, const struct tilt *t, size_t nz, double *out)
 {
 	struct ref_grid g;
 
 	ref_grid_init(&g, o, ny, nx, true);
 	size_t n = g.my * g.mx;
-	double *a = plain_finer(&g, absorption), *p = plain_finer(&g, phase), *s = mem_new(n, sizeof *s);
-	cplx *spec = mem_new(n, sizeof *spec), *f = mem_new(n, sizeof *f), *sum = mem_new(n, sizeof *sum);
+	double *a = plain_finer(&g, absorption), *p = plain_finer(&g, phase),
+	       *s = mem_new(n, sizeof *s);
+	cplx *spec = mem_new(n, sizeof *spec), *f = mem_new(n, sizeof *f),
+	     *sum = mem_new(n, sizeof *sum);
 
 	ref_source(&g, t->zenith, t->azimuth, s, NULL, NULL);
 	for (size_t i = 0; i < n; i++)
@@ -133,13 +151,16 @@ static void plain_abbe(const struct optics *o, const float *phase, const float *
 			if (!(g.p[q] > 1e-6 && s[q] > 1e-3))
 				continue;
 			for (size_t i = 0; i < n; i++) {
-				size_t y = (i / g.mx + g.my - q / g.mx) % g.my, x = (i % g.mx + g.mx - q % g.mx) % g.mx;
+				size_t y = (i / g.mx + g.my - q / g.mx) % g.my,
+				       x = (i % g.mx + g.mx - q % g.mx) % g.mx;
 
-				f[i] = spec[y * g.mx + x] * g.p[i] * cexp(2 * M_PI * I * z * g.gamma[i]);
+				f[i] = spec[y * g.mx + x] * g.p[i] *
+				       cexp(2 * M_PI * I * z * g.gamma[i]);
 			}
 			ref_fft2(f, 1, g.my, g.mx, 1);
 			for (size_t i = 0; i < n; i++)
-				sum[i] += s[q] * (creal(f[i]) * creal(f[i]) + cimag(f[i]) * cimag(f[i]));
+				sum[i] += s[q] *
+					  (creal(f[i]) * creal(f[i]) + cimag(f[i]) * cimag(f[i]));
 			norm += s[q] * g.p[q] * g.p[q];
 		}
 		ref_fft2(sum, 1, g.my, g.mx, -1);
@@ -158,10 +179,11 @@ static void plain_abbe(const struct optics *o, const float *phase, const float *
 	free(sum);
 }
 
-typedef void plain_fn(const struct optics *, const float *, const float *, size_t, size_t, const struct tilt *, size_t, double *);
+typedef void plain_fn(const struct optics *, const float *, const float *, size_t, size_t,
+		      const struct tilt *, size_t, double *);
 
-static void against_plain(const struct simulate_opts *o, plain_fn *plain, const char *what, double peak, double tol,
-			  size_t ny, size_t nx, size_t nz)
+static void against_plain(const struct simulate_opts *o, plain_fn *plain, const char *what,
+			  double peak, double tol, size_t ny, size_t nx, size_t nz)
 {
 	struct tilt t = { .3, .11, .7 };
 	float *phase = object(ny, nx, peak, 1), *absorption = object(ny, nx, -.1, 2);
@@ -171,7 +193,8 @@ static void against_plain(const struct simulate_opts *o, plain_fn *plain, const 
 	plain(&o->optics, phase, absorption, ny, nx, &t, nz, want);
 	if (got)
 		worst = largest_difference(got, want, nz * ny * nx);
-	ok(worst < tol, "%s, %zu x %zu: equals the sum in double to %g (%.2g)", what, ny, nx, tol, worst);
+	ok(worst < tol, "%s, %zu x %zu: equals the sum in double to %g (%.2g)", what, ny, nx, tol,
+	   worst);
 	free(phase);
 	free(absorption);
 	free(got);
@@ -185,7 +208,8 @@ static void test_plain(void)
 	against_plain(&o, plain_weak, "weak", .4, 1e-5, 16, 12, 5);
 	against_plain(&o, plain_weak, "weak", .4, 1e-5, 13, 15, 4);
 	o.optics.oversample = 3;
-	against_plain(&o, plain_weak, "weak, pupil plane three times the field's", .4, 1e-5, 16, 15, 3);
+	against_plain(&o, plain_weak, "weak, pupil plane three times the field's", .4, 1e-5, 16, 15,
+		      3);
 	o.optics = track;
 	o.optics.invert = true;
 	against_plain(&o, plain_weak, "weak, ascending and inverted", .4, 1e-5, 17, 14, 3);
@@ -204,8 +228,8 @@ static void test_plain(void)
 	against_plain(&o, plain_abbe, "abbe, ascending", 1.5, 2e-5, 10, 15, 2);
 }
 
-/* To first order of the object both models are one; what is left is the second order and the pupil's edge, where the linear model
- * has P P for P. */
+/* To first order of the object both models are one; what is left is the second order and the
+ * pupil's edge, where the linear model has P P for P. */
 static void test_weak_limit(void)
 {
 	enum { NY = 24, NX = 20, NZ = 3 };
@@ -222,7 +246,8 @@ static void test_weak_limit(void)
 		top = fmax(top, fabs(w[i] - 1.0));
 		worst = fmax(worst, fabs((double)w[i] - a[i]));
 	}
-	ok(top > 1e-4 && worst < 0.02 * top, "of a phase of 1e-3 abbe makes the image of weak to 2 %% (%.2g of %.2g)", worst, top);
+	ok(top > 1e-4 && worst < 0.02 * top,
+	   "of a phase of 1e-3 abbe makes the image of weak to 2 %% (%.2g of %.2g)", worst, top);
 	free(phase);
 	free(w);
 	free(a);
@@ -251,8 +276,8 @@ static void test_points(void)
 		ok(memcmp(all, many, N * 4) == 0, "more points than there are stand for all");
 		ok(memcmp(some, again, N * 4) == 0, "points drawn by a seed are drawn again");
 		ok(memcmp(some, other, N * 4) != 0, "another seed draws others");
-		ok(memcmp(some, all, N * 4) != 0 && fabs(mean - 1) < 0.1, "few points make another image of the same brightness (%.3f)",
-		   mean);
+		ok(memcmp(some, all, N * 4) != 0 && fabs(mean - 1) < 0.1,
+		   "few points make another image of the same brightness (%.3f)", mean);
 	}
 	free(phase);
 	free(all);
@@ -262,12 +287,16 @@ static void test_points(void)
 	free(many);
 }
 
-/* Every tile of a field, whatever is computed with it, is the tile alone; without overlap blending leaves it as it is. */
+/* Every tile of a field, whatever is computed with it, is the tile alone; without overlap blending
+ * leaves it as it is. */
 static void test_tiles(enum forward forward, const char *name)
 {
 	enum { T = 12, ROWS = 3, COLS = 3, NY = T * ROWS, NX = T * COLS, NZ = 2 };
-	struct simulate_opts o = { .optics = pheno, .forward = forward, .pad = 3, .sigma_frac = .125 };
-	float *phase = object(NY, NX, .4, 5), *absorption = object(NY, NX, -.05, 6), *field = mem_new(NZ * NY * NX, 4);
+	struct simulate_opts o = {
+		.optics = pheno, .forward = forward, .pad = 3, .sigma_frac = .125
+	};
+	float *phase = object(NY, NX, .4, 5), *absorption = object(NY, NX, -.05, 6),
+	      *field = mem_new(NZ * NY * NX, 4);
 	struct tile_plan plan;
 	struct tilt tilt[ROWS * COLS];
 	bool same = true;
@@ -288,7 +317,8 @@ static void test_tiles(enum forward forward, const char *name)
 		}
 		alone = simulate(&o, cut, cut + T * T, T, T, &tilt[i], NZ);
 		for (size_t k = 0; alone && k < NZ * T * T; k++) {
-			size_t z = k / (T * T), y = plan.box[i].y + k % (T * T) / T, x = plan.box[i].x + k % T;
+			size_t z = k / (T * T), y = plan.box[i].y + k % (T * T) / T,
+			       x = plan.box[i].x + k % T;
 
 			same &= alone[k] == field[(z * NY + y) * NX + x];
 		}
@@ -321,10 +351,11 @@ static void test_round_trip(void)
 	float *any = object(NY, NX, .2, 7);
 	s = spectrum_of(any, NY, NX);
 	for (size_t i = 0; i < N; i++) {
-		double fy = ref_freq(i / NX, NY) / (NY * pheno.pixel), fx = ref_freq(i % NX, NX) / (NX * pheno.pixel);
+		double fy = ref_freq(i / NX, NY) / (NY * pheno.pixel),
+		       fx = ref_freq(i % NX, NX) / (NX * pheno.pixel);
 		double f = sqrt(fy * fy + fx * fx);
 
-		if (f == 0 || f > cut)	/* the mean of a phase is not imaged */
+		if (f == 0 || f > cut) /* the mean of a phase is not imaged */
 			s[i] = 0;
 	}
 	ref_fft2(s, 1, NY, NX, 1);
@@ -334,15 +365,16 @@ static void test_round_trip(void)
 	if (stack && thin_plan(dev, &pheno, NZ, NY, NX, 1, false, &size) == 0 &&
 	    thin_init(&thin, dev, &pheno, NZ, NY, NX, &size, false) == 0) {
 		if (thin_load(&thin, 0, &plain, &box, stack, NY, NX) == 0 &&
-		    thin_solve(&thin, (size_t[]){ 0 }, &t, 1, 1e-12, INVERSE_CONJ, &dark) == 0 && dark < 0 &&
-		    thin_images(&thin, 0, 1, PHASE, 0, out) == 0) {
+		    thin_solve(&thin, (size_t[]){ 0 }, &t, 1, 1e-12, INVERSE_CONJ, &dark) == 0 &&
+		    dark < 0 && thin_images(&thin, 0, 1, PHASE, 0, out) == 0) {
 			worst = 0;
 			for (size_t i = 0; i < N; i++)
 				worst = fmax(worst, fabs((double)back[i] - phase[i]));
 		}
 		thin_clear(&thin);
 	}
-	ok(worst < 1e-3 * .2, "a band-limited phase comes back from its stack to 1e-3 of its peak (%.2g)", worst / .2);
+	ok(worst < 1e-3 * .2,
+	   "a band-limited phase comes back from its stack to 1e-3 of its peak (%.2g)", worst / .2);
 	free(any);
 	free(s);
 	free(stack);
@@ -358,7 +390,8 @@ static void test_dark(enum forward forward, const char *name)
 	capture_begin();
 	stack = simulate(&o, phase, NULL, 16, 16, &t, 1);
 	capture_end();
-	ok(!stack && captured("zenith 1.1"), "%s: a tilt beyond the objective is refused: %s", name, captured_text());
+	ok(!stack && captured("zenith 1.1"), "%s: a tilt beyond the objective is refused: %s", name,
+	   captured_text());
 	free(stack);
 	free(phase);
 }
@@ -378,16 +411,19 @@ static void test_counts(void)
 		for (size_t i = 0; i < N; i++)
 			c[i] = 1;
 		simulate_counts(c, 1, N, 800, noise ? NOISE_GAUSS : NOISE_POISSON, 20, 13, 2);
-		ok(memcmp(a, b, NZ * N * 4) == 0, "noise has the same bytes on one thread and on three");
-		ok(memcmp(a + 2 * N, c, N * 4) == 0 && memcmp(a, a + N, N * 4) != 0, "slice 2 of seed 11 is slice 0 of seed 13");
+		ok(memcmp(a, b, NZ * N * 4) == 0,
+		   "noise has the same bytes on one thread and on three");
+		ok(memcmp(a + 2 * N, c, N * 4) == 0 && memcmp(a, a + N, N * 4) != 0,
+		   "slice 2 of seed 11 is slice 0 of seed 13");
 		for (size_t i = 0; i < NZ * N; i++)
 			mean[noise] += a[i] / (NZ * (double)N);
 		for (size_t i = 0; i < NZ * N; i++)
 			var[noise] += pow(a[i] - mean[noise], 2) / (NZ * (double)N);
 	}
-	ok(fabs(mean[0] - 800) < .15 && fabs(var[0] / mean[0] - 1) < .01, "Poisson counts: variance over mean is 1 (%.4f at %.2f)",
-	   var[0] / mean[0], mean[0]);
-	ok(fabs(mean[1] - 800) < .1 && fabs(sqrt(var[1]) - 20) < .1, "Gaussian noise of 20 counts is that (%.3f)", sqrt(var[1]));
+	ok(fabs(mean[0] - 800) < .15 && fabs(var[0] / mean[0] - 1) < .01,
+	   "Poisson counts: variance over mean is 1 (%.4f at %.2f)", var[0] / mean[0], mean[0]);
+	ok(fabs(mean[1] - 800) < .1 && fabs(sqrt(var[1]) - 20) < .1,
+	   "Gaussian noise of 20 counts is that (%.3f)", sqrt(var[1]));
 	for (size_t i = 0; i < N; i++)
 		c[i] = -.1f;
 	simulate_counts(c, 1, N, 800, NOISE_POISSON, 0, 1, 1);
@@ -429,16 +465,21 @@ static void test_phantoms(void)
 			top = fmaxf(top, a[i]);
 			low = fminf(low, a[i]);
 		}
-		ok(top == .7f && low >= 0 && low < .07f, "%s: between 0 and the peak (%.3g to %.3g)", name[k], low, top);
-		ok(memcmp(a, b, sizeof a) == 0 && (memcmp(a, c, sizeof a) != 0) == (k != PHANTOM_SPHERE),
+		ok(top == .7f && low >= 0 && low < .07f,
+		   "%s: between 0 and the peak (%.3g to %.3g)", name[k], low, top);
+		ok(memcmp(a, b, sizeof a) == 0 &&
+			   (memcmp(a, c, sizeof a) != 0) == (k != PHANTOM_SPHERE),
 		   "%s: the same from the same seed", name[k]);
 	}
-	/* thickness at half the radius is sqrt(3)/2 of the middle's; a blur of sd 2 takes 4 pixels^2 off r^2 - rho^2 of 400 and 300 */
+	/* thickness at half the radius is sqrt(3)/2 of the middle's; a blur of sd 2 takes 4
+	 * pixels^2 off r^2 - rho^2 of 400 and 300 */
 	phantom_make(PHANTOM_SPHERE, NY, NX, 1, 0, a);
 	middle = a[NY / 2 * NX + NX / 2];
 	rim = a[NY / 2 * NX + NX / 2 + 10];
-	ok(middle == 1 && fabs(rim - sqrt(296. / 396)) < 5e-3 && a[NY / 2 * NX + NX / 2 + 30] < 1e-4,
-	   "sphere: round in profile (%.4f at half the radius, %.2g outside)", rim, a[NY / 2 * NX + NX / 2 + 30]);
+	ok(middle == 1 && fabs(rim - sqrt(296. / 396)) < 5e-3 &&
+		   a[NY / 2 * NX + NX / 2 + 30] < 1e-4,
+	   "sphere: round in profile (%.4f at half the radius, %.2g outside)", rim,
+	   a[NY / 2 * NX + NX / 2 + 30]);
 }
 
 int main(void)

@@ -12,13 +12,14 @@ struct field {
 };
 
 struct ellipse {
-	double y, x;		/* centre, any place: the field is periodic */
-	double ry, rx, turn;	/* half axes, angle of the first from +y to +x */
+	double y, x;	     /* centre, any place: the field is periodic */
+	double ry, rx, turn; /* half axes, angle of the first from +y to +x */
 	double height;
-	double slope;		/* of the edge: height / (1 + exp(-slope (1 - rho))) */
+	double slope; /* of the edge: height / (1 + exp(-slope (1 - rho))) */
 };
 
-/* How far from `centre` along an axis of n pixels the values are not 0 in float32, and the first pixel of that range. */
+/* How far from `centre` along an axis of n pixels the values are not 0 in float32, and the first
+ * pixel of that range. */
 static size_t extent(double centre, double r, double slope, size_t n, long *first)
 {
 	long reach = (long)ceil(r * (1 + 17 / slope));
@@ -57,9 +58,11 @@ static void add_ellipse(struct field *f, const struct ellipse *e)
 
 		for (size_t j = 0; j < w; j++) {
 			size_t x = wrap(x0 + (long)j, f->nx);
-			double dx = offset(x, e->x, f->nx), u = (dy * c + dx * s) / e->ry, v = (dx * c - dy * s) / e->rx;
+			double dx = offset(x, e->x, f->nx), u = (dy * c + dx * s) / e->ry,
+			       v = (dx * c - dy * s) / e->rx;
 
-			f->v[y * f->nx + x] += e->height / (1 + exp(e->slope * (sqrt(u * u + v * v) - 1)));
+			f->v[y * f->nx + x] +=
+				e->height / (1 + exp(e->slope * (sqrt(u * u + v * v) - 1)));
 		}
 	}
 }
@@ -139,7 +142,8 @@ static void blur(double *v, size_t n, size_t step, double sd, double *line)
 	for (size_t i = 0; i < n; i++) {
 		line[i] = 0;
 		for (long k = -reach; k <= reach; k++)
-			line[i] += v[wrap((long)i + k, n) * step] * exp(-(double)(k * k) / (2 * sd * sd)) / norm;
+			line[i] += v[wrap((long)i + k, n) * step] *
+				   exp(-(double)(k * k) / (2 * sd * sd)) / norm;
 	}
 	for (size_t i = 0; i < n; i++)
 		v[i * step] = line[i];
@@ -147,7 +151,8 @@ static void blur(double *v, size_t n, size_t step, double sd, double *line)
 
 static void sphere(struct field *f)
 {
-	double cy = (double)(f->ny / 2), cx = (double)(f->nx / 2), r = fmin((double)f->ny, (double)f->nx) / 4;
+	double cy = (double)(f->ny / 2), cx = (double)(f->nx / 2),
+	       r = fmin((double)f->ny, (double)f->nx) / 4;
 	double *line = mem_new(f->ny > f->nx ? f->ny : f->nx, sizeof *line);
 
 	for (size_t i = 0; i < f->ny * f->nx; i++) {

@@ -14,27 +14,30 @@
 struct sim {
 	struct dev *d;
 	const struct simulate_opts *o;
-	size_t nz, ny, nx;	/* of the padded tile */
-	size_t slots;		/* tiles at once */
-	size_t nr, nc;		/* bins of x */
-	struct transfer t;	/* weak */
-	struct abbe abbe;	/* abbe */
-	struct buf *stage;	/* [slots][2][ny][nx] float32: absorption and phase */
-	struct buf *object;	/* [slots][2][ny][nx/2+1] complex64: their spectra */
-	struct buf *x;		/* [slots][2][nr][nc] complex64, quantity 0: spectrum of the image - 1 */
-	struct buf *half;	/* [slots][ny][nx/2+1] complex64 */
-	struct buf *image;	/* [slots][ny][nx] float32 */
+	size_t nz, ny, nx;  /* of the padded tile */
+	size_t slots;	    /* tiles at once */
+	size_t nr, nc;	    /* bins of x */
+	struct transfer t;  /* weak */
+	struct abbe abbe;   /* abbe */
+	struct buf *stage;  /* [slots][2][ny][nx] float32: absorption and phase */
+	struct buf *object; /* [slots][2][ny][nx/2+1] complex64: their spectra */
+	struct buf *x;	   /* [slots][2][nr][nc] complex64, quantity 0: spectrum of the image - 1 */
+	struct buf *half;  /* [slots][ny][nx/2+1] complex64 */
+	struct buf *image; /* [slots][ny][nx] float32 */
 	struct fft *fft_object, *fft_image;
 };
 
-static size_t slots_of(struct dev *d, const struct simulate_opts *o, size_t ny, size_t nx, size_t tiles)
+static size_t slots_of(struct dev *d, const struct simulate_opts *o, size_t ny, size_t nx,
+		       size_t tiles)
 {
 	return o->forward == FORWARD_ABBE ? 1 : transfer_slots(d, &o->optics, ny, nx, tiles);
 }
 
-size_t simulate_bytes(struct dev *d, const struct simulate_opts *o, size_t h, size_t w, size_t tiles)
+size_t simulate_bytes(struct dev *d, const struct simulate_opts *o, size_t h, size_t w,
+		      size_t tiles)
 {
-	size_t ny = h + 2 * o->pad, nx = w + 2 * o->pad, slots = slots_of(d, o, ny, nx, tiles), half = nx / 2 + 1;
+	size_t ny = h + 2 * o->pad, nx = w + 2 * o->pad, slots = slots_of(d, o, ny, nx, tiles),
+	       half = nx / 2 + 1;
 	size_t own = slots * (ny * nx * 12 + ny * half * 24 + 2 * (ny + 1) * half * 8);
 
 	if (o->forward == FORWARD_ABBE)
@@ -61,18 +64,22 @@ static void sim_clear(struct sim *s)
 		transfer_clear(&s->t);
 }
 
-static int sim_init(struct sim *s, struct dev *d, const struct simulate_opts *o, size_t nz, const struct tile_plan *plan)
+static int sim_init(struct sim *s, struct dev *d, const struct simulate_opts *o, size_t nz,
+		    const struct tile_plan *plan)
 {
 	size_t ny = plan->h + 2 * o->pad, nx = plan->w + 2 * o->pad, half = nx / 2 + 1;
 	size_t slots = slots_of(d, o, ny, nx, plan->count);
 	struct fft_desc object = { .kind = FFT_R2C, .ny = ny, .nx = nx, .batch = 2 * slots };
 	struct fft_desc image = { .kind = FFT_C2R, .ny = ny, .nx = nx, .batch = slots };
 
-	*s = (struct sim){ .d = d, .o = o, .nz = nz, .ny = ny, .nx = nx, .slots = slots, .nc = half };
+	*s = (struct sim){
+		.d = d, .o = o, .nz = nz, .ny = ny, .nx = nx, .slots = slots, .nc = half
+	};
 	s->nr = ny % 2 ? ny : ny + 1;
-	if (dev_load(d, "tilt_sim") != 0 || (o->forward == FORWARD_ABBE ?
-			    abbe_init(&s->abbe, d, &o->optics, ny, nx) :
-			    transfer_init(&s->t, d, &o->optics, ny, nx, slots, slots, 1, false)) != 0)
+	if (dev_load(d, "tilt_sim") != 0 ||
+	    (o->forward == FORWARD_ABBE
+		     ? abbe_init(&s->abbe, d, &o->optics, ny, nx)
+		     : transfer_init(&s->t, d, &o->optics, ny, nx, slots, slots, 1, false)) != 0)
 		return -1;
 	s->stage = buf_new(d, slots * 2 * ny * nx * 4);
 	s->object = buf_new(d, slots * 2 * ny * half * 8);
@@ -81,7 +88,8 @@ static int sim_init(struct sim *s, struct dev *d, const struct simulate_opts *o,
 	s->image = buf_new(d, slots * ny * nx * 4);
 	s->fft_object = fft_new(d, &object);
 	s->fft_image = fft_new(d, &image);
-	if (!s->stage || !s->object || !s->x || !s->half || !s->image || !s->fft_object || !s->fft_image) {
+	if (!s->stage || !s->object || !s->x || !s->half || !s->image || !s->fft_object ||
+	    !s->fft_image) {
 		sim_clear(s);
 		return -1;
 	}
@@ -89,7 +97,8 @@ static int sim_init(struct sim *s, struct dev *d, const struct simulate_opts *o,
 }
 
 /* Spectra of the objects of n tiles. */
-static int load(struct sim *s, const struct tile_box *box, size_t n, size_t stride, const float *phase, const float *absorption)
+static int load(struct sim *s, const struct tile_box *box, size_t n, size_t stride,
+		const float *phase, const float *absorption)
 {
 	size_t pixels = s->ny * s->nx;
 	float *stage = buf_map(s->stage, MAP_DISCARD);
@@ -99,7 +108,8 @@ static int load(struct sim *s, const struct tile_box *box, size_t n, size_t stri
 	memset(stage, 0, s->slots * 2 * pixels * sizeof *stage);
 	for (size_t i = 0; i < n; i++) {
 		if (absorption)
-			contrast_pad(&box[i], s->o->pad, absorption, stride, stage + 2 * i * pixels);
+			contrast_pad(&box[i], s->o->pad, absorption, stride,
+				     stage + 2 * i * pixels);
 		contrast_pad(&box[i], s->o->pad, phase, stride, stage + (2 * i + 1) * pixels);
 	}
 	if (buf_unmap(s->stage) != 0)
@@ -113,8 +123,9 @@ static int images(struct sim *s, size_t n, double scale, float *const *out)
 	size_t pad = s->o->pad, h = s->ny - 2 * pad, w = s->nx - 2 * pad;
 	const float *image;
 
-	if (dev_run(s->d, "tilt_hermitian", NDRANGE3(s->nx / 2 + 1, s->ny, n), ARG(s->half), ARG(s->x), INT(s->nr),
-		    INT(s->nc), INT(s->ny), INT(s->nx), INT(0), INT(0), INT(0), FLOAT(scale)) != 0 ||
+	if (dev_run(s->d, "tilt_hermitian", NDRANGE3(s->nx / 2 + 1, s->ny, n), ARG(s->half),
+		    ARG(s->x), INT(s->nr), INT(s->nc), INT(s->ny), INT(s->nx), INT(0), INT(0),
+		    INT(0), FLOAT(scale)) != 0 ||
 	    fft_run(s->fft_image, s->half, 0, s->image, 0) != 0)
 		return -1;
 	image = buf_map(s->image, MAP_READ);
@@ -132,12 +143,14 @@ static int images(struct sim *s, size_t n, double scale, float *const *out)
 
 static int dark(const char *name, size_t tile, const struct tilt *t)
 {
-	return error("'%s': tile %zu: at zenith %g no light reaches the objective, expected a smaller tilt", name, tile,
-		     t->zenith);
+	return error("'%s': tile %zu: at zenith %g no light reaches the objective, expected a "
+		     "smaller tilt",
+		     name, tile, t->zenith);
 }
 
 /* All planes of n tiles from `first` on; plane k of tile i goes to out + (i nz + k) h w. */
-static int weak_tiles(struct sim *s, const char *name, size_t first, size_t n, const struct tilt *tilt, float *out)
+static int weak_tiles(struct sim *s, const char *name, size_t first, size_t n,
+		      const struct tilt *tilt, float *out)
 {
 	const struct pupil *p = &s->t.pupil;
 	size_t pixels = (s->ny - 2 * s->o->pad) * (s->nx - 2 * s->o->pad);
@@ -158,9 +171,9 @@ static int weak_tiles(struct sim *s, const char *name, size_t first, size_t n, c
 			to[i] = out + ((first + i) * s->nz + k) * pixels;
 		}
 		if (transfer_plane(&s->t, z, n, 0) != 0 ||
-		    dev_run(s->d, "tilt_sim_weak", NDRANGE3(s->nc, s->nr, n), ARG(s->x), ARG(s->t.h), ARG(s->object),
-			    ARG(s->t.scale), INT(s->nr), INT(s->nc), INT(s->ny), INT(s->nx), INT(p->my), INT(s->t.hx),
-			    INT(n)) != 0 ||
+		    dev_run(s->d, "tilt_sim_weak", NDRANGE3(s->nc, s->nr, n), ARG(s->x),
+			    ARG(s->t.h), ARG(s->object), ARG(s->t.scale), INT(s->nr), INT(s->nc),
+			    INT(s->ny), INT(s->nx), INT(p->my), INT(s->t.hx), INT(n)) != 0 ||
 		    images(s, n, 1 / ((double)s->ny * (double)s->nx), to) != 0)
 			goto done;
 	}
@@ -171,7 +184,8 @@ done:
 	return rc;
 }
 
-static int abbe_tile(struct sim *s, const char *name, size_t tile, const struct tilt *tilt, float *out)
+static int abbe_tile(struct sim *s, const char *name, size_t tile, const struct tilt *tilt,
+		     float *out)
 {
 	const struct pupil *p = &s->abbe.pupil;
 	size_t pixels = (s->ny - 2 * s->o->pad) * (s->nx - 2 * s->o->pad);
@@ -185,27 +199,31 @@ static int abbe_tile(struct sim *s, const char *name, size_t tile, const struct 
 	for (size_t k = 0; k < s->nz; k++) {
 		float *to = out + (tile * s->nz + k) * pixels;
 
-		if (abbe_plane(&s->abbe, optics_z(&s->o->optics, s->nz, tilt[tile].z_offset, k), s->nr, s->nc, s->x) != 0 ||
+		if (abbe_plane(&s->abbe, optics_z(&s->o->optics, s->nz, tilt[tile].z_offset, k),
+			       s->nr, s->nc, s->x) != 0 ||
 		    images(s, 1, 1 / ((double)p->my * (double)p->mx), &to) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static void blend(const struct simulate_opts *o, const struct tile_plan *plan, size_t nz, const float *tiles, float *stack)
+static void blend(const struct simulate_opts *o, const struct tile_plan *plan, size_t nz,
+		  const float *tiles, float *stack)
 {
 	const float **image = mem_new(plan->count, sizeof *image);
 
 	for (size_t k = 0; k < nz; k++) {
 		for (size_t i = 0; i < plan->count; i++)
 			image[i] = tiles + (i * nz + k) * plan->h * plan->w;
-		tile_blend(plan, o->blend, o->sigma_frac, image, NULL, stack + k * plan->ny * plan->nx);
+		tile_blend(plan, o->blend, o->sigma_frac, image, NULL,
+			   stack + k * plan->ny * plan->nx);
 	}
 	free(image);
 }
 
-int simulate_stack(struct dev *d, const struct simulate_opts *o, const char *name, const float *phase,
-		   const float *absorption, const struct tile_plan *plan, const struct tilt *tilt, size_t nz, float *stack)
+int simulate_stack(struct dev *d, const struct simulate_opts *o, const char *name,
+		   const float *phase, const float *absorption, const struct tile_plan *plan,
+		   const struct tilt *tilt, size_t nz, float *stack)
 {
 	struct sim s;
 	float *tiles = stack;
@@ -224,8 +242,8 @@ int simulate_stack(struct dev *d, const struct simulate_opts *o, const char *nam
 
 		rc = load(&s, plan->box + i, n, plan->nx, phase, absorption);
 		if (rc == 0)
-			rc = o->forward == FORWARD_ABBE ? abbe_tile(&s, name, i, tilt, tiles) :
-							  weak_tiles(&s, name, i, n, tilt, tiles);
+			rc = o->forward == FORWARD_ABBE ? abbe_tile(&s, name, i, tilt, tiles)
+							: weak_tiles(&s, name, i, n, tilt, tiles);
 	}
 	sim_clear(&s);
 	if (rc == 0 && plan->count > 1)
@@ -236,8 +254,8 @@ done:
 	return rc;
 }
 
-void simulate_counts(float *stack, size_t nz, size_t pixels, double brightness, enum noise noise, double sd, uint64_t seed,
-		     int threads)
+void simulate_counts(float *stack, size_t nz, size_t pixels, double brightness, enum noise noise,
+		     double sd, uint64_t seed, int threads)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
 	for (size_t k = 0; k < nz; k++) {

@@ -35,8 +35,12 @@ int abbe_init(struct abbe *a, struct dev *d, const struct optics *o, size_t ny, 
 	a->batch = batch_of(d, plane);
 	struct fft_desc object = { .kind = FFT_C2R, .ny = p->my, .nx = p->mx, .batch = 2 };
 	struct fft_desc spec = { .kind = FFT_FORWARD, .ny = p->my, .nx = p->mx, .batch = 1 };
-	struct fft_desc wave = { .kind = FFT_BACKWARD, .ny = p->my, .nx = p->mx, .batch = a->batch,
-				 .rows_lo = p->rows_lo, .rows_hi = p->rows - p->rows_lo };
+	struct fft_desc wave = { .kind = FFT_BACKWARD,
+				 .ny = p->my,
+				 .nx = p->mx,
+				 .batch = a->batch,
+				 .rows_lo = p->rows_lo,
+				 .rows_hi = p->rows - p->rows_lo };
 	struct fft_desc intensity = { .kind = FFT_R2C, .ny = p->my, .nx = p->mx, .batch = 1 };
 
 	object.cols_lo = nx / 2 + 1;
@@ -52,8 +56,8 @@ int abbe_init(struct abbe *a, struct dev *d, const struct optics *o, size_t ny, 
 	a->fft_spec = fft_new(d, &spec);
 	a->fft_wave = fft_new(d, &wave);
 	a->fft_intensity = fft_new(d, &intensity);
-	if (!a->source || !a->coef || !a->zbuf || !a->spec || !a->d || !a->fine || !a->wave || !a->sum || !a->fft_object ||
-	    !a->fft_spec || !a->fft_wave || !a->fft_intensity) {
+	if (!a->source || !a->coef || !a->zbuf || !a->spec || !a->d || !a->fine || !a->wave ||
+	    !a->sum || !a->fft_object || !a->fft_spec || !a->fft_wave || !a->fft_intensity) {
 		abbe_clear(a);
 		return -1;
 	}
@@ -62,7 +66,8 @@ int abbe_init(struct abbe *a, struct dev *d, const struct optics *o, size_t ny, 
 
 void abbe_clear(struct abbe *a)
 {
-	struct buf *b[] = { a->source, a->coef, a->zbuf, a->spec, a->d, a->fine, a->wave, a->sum, a->point, a->weight };
+	struct buf *b[] = { a->source, a->coef, a->zbuf, a->spec,  a->d,
+			    a->fine,   a->wave, a->sum,	 a->point, a->weight };
 	struct fft *f[] = { a->fft_object, a->fft_spec, a->fft_wave, a->fft_intensity };
 
 	for (size_t i = 0; i < sizeof b / sizeof *b; i++)
@@ -79,8 +84,9 @@ int abbe_object(struct abbe *a, struct buf *object)
 	size_t pixels = p->my * p->mx;
 	struct dev *d = p->d;
 
-	if (dev_run(d, "tilt_sim_finer", NDRANGE3(p->mx / 2 + 1, p->my, 2), ARG(a->fine), ARG(object), INT(p->ny), INT(p->nx),
-		    INT(p->my), INT(p->mx), FLOAT(1 / ((double)p->ny * (double)p->nx))) != 0 ||
+	if (dev_run(d, "tilt_sim_finer", NDRANGE3(p->mx / 2 + 1, p->my, 2), ARG(a->fine),
+		    ARG(object), INT(p->ny), INT(p->nx), INT(p->my), INT(p->mx),
+		    FLOAT(1 / ((double)p->ny * (double)p->nx))) != 0 ||
 	    fft_run(a->fft_object, a->fine, 0, a->wave, 0) != 0 ||
 	    dev_run(d, "tilt_sim_field", NDRANGE1(pixels), ARG(a->spec), ARG(a->wave), INT(pixels),
 		    FLOAT(1 / (double)pixels)) != 0)
@@ -90,7 +96,7 @@ int abbe_object(struct abbe *a, struct buf *object)
 
 struct point {
 	int x, y;
-	float weight, through;	/* S, S P^2 */
+	float weight, through; /* S, S P^2 */
 };
 
 /* Every bin with S [P > 1e-6] > 1e-3, row by row; NULL after reporting. */
@@ -108,11 +114,13 @@ static struct point *live_points(struct abbe *a, const struct tilt *tilt, size_t
 	if (!pupil)
 		return NULL;
 	for (size_t r = 0; r < p->rows; r++) {
-		size_t y = r < p->rows_lo ? r : p->my - p->rows + r, iy = y < (p->my + 1) / 2 ? y : p->my - y;
+		size_t y = r < p->rows_lo ? r : p->my - p->rows + r,
+		       iy = y < (p->my + 1) / 2 ? y : p->my - y;
 
 		for (size_t x = 0; x < p->mx; x++) {
 			size_t ix = x < (p->mx + 1) / 2 ? x : p->mx - x;
-			float w = s[r * p->mx + x], t = iy <= p->ry && ix <= p->rx ? pupil[iy * (p->rx + 1) + ix] : 0;
+			float w = s[r * p->mx + x],
+			      t = iy <= p->ry && ix <= p->rx ? pupil[iy * (p->rx + 1) + ix] : 0;
 
 			if (!(t > 1e-6f && w > 1e-3f))
 				continue;
@@ -143,7 +151,7 @@ static double through(const struct point *point, size_t n)
 static int upload_points(struct abbe *a, const struct point *point)
 {
 	struct dev *d = a->pupil.d;
-	int (*at)[2];
+	int(*at)[2];
 	float *w;
 
 	buf_free(a->point);
@@ -162,7 +170,8 @@ static int upload_points(struct abbe *a, const struct point *point)
 	return buf_unmap(a->point) != 0 || buf_unmap(a->weight) != 0 ? -1 : 0;
 }
 
-int abbe_source(struct abbe *a, const struct tilt *tilt, size_t most, uint64_t seed, size_t tile, bool *dark)
+int abbe_source(struct abbe *a, const struct tilt *tilt, size_t most, uint64_t seed, size_t tile,
+		bool *dark)
 {
 	/* apart from the streams of the slices' noise, which are seeded by seed + slice */
 	static const uint64_t stream = 0x706f696e74730000;
@@ -192,7 +201,8 @@ int abbe_source(struct abbe *a, const struct tilt *tilt, size_t most, uint64_t s
 		rng_init(&r, (seed ^ stream) + tile);
 		rng_choose(&r, n, most, pick);
 		for (size_t i = 0; i < most; i++)
-			point[i] = point[pick[i]];	/* ascending: none is overwritten before it is read */
+			point[i] = point[pick[i]]; /* ascending: none is overwritten before it is
+						      read */
 		n = most;
 	}
 	a->points = n;
@@ -215,17 +225,18 @@ int abbe_plane(struct abbe *a, double z, size_t nr, size_t nc, struct buf *x)
 	for (size_t i = 0; i < a->points; i += a->batch) {
 		size_t n = a->points - i < a->batch ? a->points - i : a->batch;
 
-		if (dev_run(d, "tilt_sim_shift", NDRANGE3(p->mx, rows, n), ARG(a->wave), ARG(a->spec), ARG(a->d),
-			    ARG(a->point), INT(p->mx), INT(p->my), INT(rows), INT(p->rows_lo), INT(i), INT(n)) != 0 ||
+		if (dev_run(d, "tilt_sim_shift", NDRANGE3(p->mx, rows, n), ARG(a->wave),
+			    ARG(a->spec), ARG(a->d), ARG(a->point), INT(p->mx), INT(p->my),
+			    INT(rows), INT(p->rows_lo), INT(i), INT(n)) != 0 ||
 		    fft_run(a->fft_wave, a->wave, 0, a->wave, 0) != 0 ||
-		    dev_run(d, "tilt_sim_add", NDRANGE1(pixels), ARG(a->sum), ARG(a->wave), ARG(a->weight), INT(pixels),
-			    INT(i), INT(n)) != 0)
+		    dev_run(d, "tilt_sim_add", NDRANGE1(pixels), ARG(a->sum), ARG(a->wave),
+			    ARG(a->weight), INT(pixels), INT(i), INT(n)) != 0)
 			return -1;
 	}
-	if (dev_run(d, "tilt_sim_intensity", NDRANGE1(pixels), ARG(a->wave), ARG(a->sum), INT(pixels),
-		    FLOAT(1 / a->norm)) != 0 ||
+	if (dev_run(d, "tilt_sim_intensity", NDRANGE1(pixels), ARG(a->wave), ARG(a->sum),
+		    INT(pixels), FLOAT(1 / a->norm)) != 0 ||
 	    fft_run(a->fft_intensity, a->wave, 0, a->fine, 0) != 0)
 		return -1;
-	return dev_run(d, "tilt_sim_crop", NDRANGE2(nc, nr), ARG(x), ARG(a->fine), INT(nr), INT(nc), INT(p->ny), INT(p->my),
-		       INT(p->mx));
+	return dev_run(d, "tilt_sim_crop", NDRANGE2(nc, nr), ARG(x), ARG(a->fine), INT(nr), INT(nc),
+		       INT(p->ny), INT(p->my), INT(p->mx));
 }
