@@ -129,6 +129,9 @@ static int set_colours(TIFF *t, const struct tiffgen *g)
 
 	if (strcmp(g->type, "palette") == 0)
 		return TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_PALETTE) && TIFFSetField(t, TIFFTAG_COLORMAP, map, map, map);
+	if (strcmp(g->compression, "jpeg") == 0 && g->samples == 3)	/* like a camera: converted on the way */
+		return TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_YCBCR) &&
+		       TIFFSetField(t, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
 	return TIFFSetField(t, TIFFTAG_PHOTOMETRIC, g->samples == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK);
 }
 
@@ -143,7 +146,7 @@ static int write_page(TIFF *t, const struct tiffgen *g, size_t number, uint16_t 
 	TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, format);
 	TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, (int)g->samples);
 	TIFFSetField(t, TIFFTAG_PLANARCONFIG, g->planar ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
-	if (!set_colours(t, g) || !TIFFSetField(t, TIFFTAG_COMPRESSION, compression))
+	if (!TIFFSetField(t, TIFFTAG_COMPRESSION, compression) || !set_colours(t, g))
 		return -1;
 	if (g->predictor)
 		TIFFSetField(t, TIFFTAG_PREDICTOR, g->predictor);

@@ -11,7 +11,7 @@ enum content { CONTENT_RAMP, CONTENT_CONST, CONTENT_NOISE };
 struct tiffgen {
 	const char *type;		/* u8 u16 u32 i8 i16 i32 f32 f64, and for refusals bit1 f16 u64 c64 palette */
 	size_t pages, ny, nx;
-	size_t samples;			/* per pixel */
+	size_t samples;			/* per pixel; 3 are RGB, under jpeg YCbCr */
 	bool planar;			/* samples in planes of their own */
 	size_t tile;			/* edge of square tiles, a multiple of 16; 0: strips */
 	size_t rows;			/* per strip; 0: libtiff's default */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,6 +166,28 @@ static void test_exit(void)
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1 && entries() == 1, "exit removes an open temporary");
 }
 
+/* A limit of file size stands for a full disk. */
+static void test_limit(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		struct rlimit most = { 1000, 1000 };
+		char *text = mem_new(2001, 1);
+
+		memset(text, 'x', 2000);
+		capture_begin();
+		setrlimit(RLIMIT_FSIZE, &most);
+		status = write_text("a", text);
+		capture_end();
+		free(text);
+		_exit(status == -1 && captured("File too large") ? 0 : 3);
+	}
+	waitpid(pid, &status, 0);
+	ok(status == 0 && holds("a", "four") && entries() == 1, "a disk that fills is an error, and leaves only the older file");
+}
+
 /* Runs with stdout at path; 0 if the commit said so, 1 if it failed. */
 static int child_stdout(const char *path, bool twice)
 {
@@ -243,6 +266,7 @@ int main(void)
 	test_signal(SIGHUP, "SIGHUP");
 	test_signal(SIGPIPE, "SIGPIPE");
 	test_exit();
+	test_limit();
 	test_stdout();
 	test_provenance();
 	unlink("a");

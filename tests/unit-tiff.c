@@ -122,6 +122,16 @@ static void test_samples(void)
 		ok(good && a.nz == 2 && wrong(&a, &g, 0, 2) == 0, "channel 3 of %s", kinds[k].name);
 		array_clear(&a);
 	}
+	g = tiffgen_default;
+	g.type = "u8";
+	g.samples = 3;
+	g.compression = "jpeg";
+	g.content = CONTENT_CONST;
+	g.value = 77;
+	tiffgen("t.tif", &g);
+	bool good = read_quiet("t.tif", &s, &a, NULL) == 0 && a.type == DT_U8 && a.nx == 48;
+	ok(good && ((uint8_t *)a.data)[0] == 77 && ((uint8_t *)a.data)[40 * 48 - 1] == 77, "YCbCr with subsampling is taken as RGB");
+	array_clear(&a);
 	s.channel = 4;
 	ok(read_quiet("t.tif", &s, &a, NULL) == -1 && captured("3 samples per pixel"), "channel 4 of 3 is refused");
 }

@@ -58,6 +58,7 @@ static void install(void)
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
 
 	atexit(remove_temporaries);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit of file size is an error of write, like a full disk */
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		struct sigaction was, act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 
