@@ -1,6 +1,7 @@
-/* tiffdiff [-t TOL] [-a] WANT.tif GOT.tif: the largest absolute difference of all pixels, divided by the largest absolute value of
- * WANT (-a: not divided).  Prints the figure; exit 0 if it is at most TOL (default 0), 1 if not, 2 on wrong usage.  A NaN or an
- * infinity matches its like only; files of different shape never match, files of different type do by value. */
+/* tiffdiff [-t TOL] [-a] WANT.tif GOT.tif: the largest absolute difference of all pixels, divided
+ * by the largest absolute value of WANT (-a: not divided).  Prints the figure; exit 0 if it is at
+ * most TOL (default 0), 1 if not, 2 on wrong usage.  A NaN or an infinity matches its like only;
+ * files of different shape never match, files of different type do by value. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@ static int compare(const struct array *want, const struct array *got, bool absol
 	size_t n = array_count(want), at = 0;
 
 	if (want->nz != got->nz || want->ny != got->ny || want->nx != got->nx) {
-		printf("shape %zu x %zu x %zu, expected %zu x %zu x %zu\n", got->nz, got->ny, got->nx, want->nz, want->ny, want->nx);
+		printf("shape %zu x %zu x %zu, expected %zu x %zu x %zu\n", got->nz, got->ny,
+		       got->nx, want->nz, want->ny, want->nx);
 		return 1;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -38,8 +40,9 @@ static int compare(const struct array *want, const struct array *got, bool absol
 			top = fmax(top, fabs(w[i]));
 	}
 	figure = worst == 0 || absolute ? worst : worst / top;
-	printf("%.3g at page %zu, row %zu, column %zu: %.9g, expected %.9g\n", figure, at / (want->ny * want->nx) + 1,
-	       at / want->nx % want->ny, at % want->nx, g[at], w[at]);
+	printf("%.3g at page %zu, row %zu, column %zu: %.9g, expected %.9g\n", figure,
+	       at / (want->ny * want->nx) + 1, at / want->nx % want->ny, at % want->nx, g[at],
+	       w[at]);
 	return figure <= tol ? 0 : 1;
 }
 

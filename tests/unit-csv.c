@@ -39,23 +39,31 @@ static void test_reading(void)
 	struct csv t;
 	size_t c = 9;
 
-	ok(read_str("a,b\n1,2\n\n3,4\n", false, &t) == 0 && t.columns == 2 && t.rows == 2, "a header and two rows, a blank line is none");
-	ok(t.line[0] == 2 && t.line[1] == 4, "rows know their lines (2, 4; found %zu, %zu)", t.line[0], t.line[1]);
-	ok(csv_need(&t, "b", &c) == 0 && c == 1 && strcmp(csv_cell(&t, 1, c), "4") == 0, "a cell is found by the name of its column");
+	ok(read_str("a,b\n1,2\n\n3,4\n", false, &t) == 0 && t.columns == 2 && t.rows == 2,
+	   "a header and two rows, a blank line is none");
+	ok(t.line[0] == 2 && t.line[1] == 4, "rows know their lines (2, 4; found %zu, %zu)",
+	   t.line[0], t.line[1]);
+	ok(csv_need(&t, "b", &c) == 0 && c == 1 && strcmp(csv_cell(&t, 1, c), "4") == 0,
+	   "a cell is found by the name of its column");
 	capture_begin();
 	ok(csv_need(&t, "zenith", &c) == -1, "a missing column is refused");
 	capture_end();
-	ok(captured("t.csv") && captured("line 1") && captured("'zenith'"), "the message names file, line and column");
+	ok(captured("t.csv") && captured("line 1") && captured("'zenith'"),
+	   "the message names file, line and column");
 	csv_clear(&t);
 
-	ok(read_str("\xef\xbb\xbfname,x\r\n\"a,\"\"b\"\"\r\nc\",1\r\nd ,2", false, &t) == 0 && strcmp(t.names[0], "name") == 0,
+	ok(read_str("\xef\xbb\xbfname,x\r\n\"a,\"\"b\"\"\r\nc\",1\r\nd ,2", false, &t) == 0 &&
+		   strcmp(t.names[0], "name") == 0,
 	   "a byte order mark and \\r\\n are accepted");
-	ok(strcmp(csv_cell(&t, 0, 0), "a,\"b\"\r\nc") == 0, "quotes keep comma, quote and line end");
-	ok(t.line[1] == 4 && strcmp(csv_cell(&t, 1, 0), "d") == 0 && strcmp(csv_cell(&t, 1, 1), "2") == 0,
+	ok(strcmp(csv_cell(&t, 0, 0), "a,\"b\"\r\nc") == 0,
+	   "quotes keep comma, quote and line end");
+	ok(t.line[1] == 4 && strcmp(csv_cell(&t, 1, 0), "d") == 0 &&
+		   strcmp(csv_cell(&t, 1, 1), "2") == 0,
 	   "the row after a two-line field starts on line 4, the last line needs no end");
 	csv_clear(&t);
 
-	ok(read_str("a b.tif\n c.tif \n", true, &t) == 0 && t.rows == 2 && t.columns == 1 && strcmp(t.names[0], "1") == 0,
+	ok(read_str("a b.tif\n c.tif \n", true, &t) == 0 && t.rows == 2 && t.columns == 1 &&
+		   strcmp(t.names[0], "1") == 0,
 	   "a headerless list has a column \"1\"");
 	ok(strcmp(csv_cell(&t, 1, 0), " c.tif ") == 0, "a file's name keeps its blanks");
 	csv_clear(&t);
@@ -67,7 +75,8 @@ static void expect_refused(const char *what, const char *text, size_t len, const
 
 	int rc = read_text(text, len, false, &t);
 
-	ok(rc == -1 && captured(words), "%s is refused with '%s' (%s)", what, words, captured_text());
+	ok(rc == -1 && captured(words), "%s is refused with '%s' (%s)", what, words,
+	   captured_text());
 }
 
 static void test_refusals(void)
@@ -92,7 +101,8 @@ static void test_refusals(void)
 
 static void test_numbers(void)
 {
-	static const char *const bad[] = { "", "x", "1x", "inf", "-inf", "0x10", "1e999", "1,5", "nan", "1 2", "--1" };
+	static const char *const bad[] = { "",	    "x",   "1x",  "inf", "-inf", "0x10",
+					   "1e999", "1,5", "nan", "1 2", "--1" };
 	struct csv t;
 	double v;
 	long n;
@@ -104,7 +114,8 @@ static void test_numbers(void)
 		capture_begin();
 		rc = rc == 0 ? csv_double(&t, 0, 1, false, &v) : 1;
 		capture_end();
-		ok(rc == -1 && captured("line 2") && captured("column 'v'"), "'%s' is no number, said with line and column", bad[i]);
+		ok(rc == -1 && captured("line 2") && captured("column 'v'"),
+		   "'%s' is no number, said with line and column", bad[i]);
 		csv_clear(&t);
 		free(text);
 	}
@@ -113,7 +124,8 @@ static void test_numbers(void)
 	ok(csv_double(&t, 0, 1, true, &v) == 0 && isnan(v), "nan is taken where it may be");
 	ok(csv_long(&t, 0, 2, -7, 7, &n) == 0 && n == -7, "an integer at the edge of its range");
 	capture_begin();
-	ok(csv_long(&t, 0, 2, 0, 7, &n) == -1 && csv_long(&t, 0, 0, 0, 7, &n) == -1, "outside the range or with a fraction is refused");
+	ok(csv_long(&t, 0, 2, 0, 7, &n) == -1 && csv_long(&t, 0, 0, 0, 7, &n) == -1,
+	   "outside the range or with a fraction is refused");
 	capture_end();
 	ok(captured("an integer from 0 to 7"), "the message gives the range");
 	csv_clear(&t);
@@ -140,8 +152,9 @@ static void test_writing(void)
 	csv_put_double(&l, -NAN);
 	csv_put_long(&l, -5);
 	csv_line_end(&l);
-	ok(strcmp(l.text, "\"a,b\",\"say \"\"x\"\"\",plain,0.100000001,0.10000000000000001,nan,-5\n") == 0, "formats and quoting (%.*s)", (int)l.len - 1,
-	   l.text);
+	ok(strcmp(l.text,
+		  "\"a,b\",\"say \"\"x\"\"\",plain,0.100000001,0.10000000000000001,nan,-5\n") == 0,
+	   "formats and quoting (%.*s)", (int)l.len - 1, l.text);
 	csv_line_clear(&l);
 
 	csv_put_double(&l, DBL_MIN * 3 / 7);
@@ -150,9 +163,13 @@ static void test_writing(void)
 	csv_put_double(&l, 2);
 	csv_put_text(&l, "");
 	csv_line_end(&l);
-	ok(csv_save(path, "v,s", l.text, l.len) == 0 && csv_read(path, false, &t) == 0 && t.rows == 2, "what is written is read back");
-	ok(csv_double(&t, 0, 0, false, &v) == 0 && v == DBL_MIN * 3 / 7, "a double comes back bit for bit");
-	ok(strcmp(csv_cell(&t, 0, 1), "two\nlines") == 0 && strcmp(csv_cell(&t, 1, 1), "") == 0, "text too");
+	ok(csv_save(path, "v,s", l.text, l.len) == 0 && csv_read(path, false, &t) == 0 &&
+		   t.rows == 2,
+	   "what is written is read back");
+	ok(csv_double(&t, 0, 0, false, &v) == 0 && v == DBL_MIN * 3 / 7,
+	   "a double comes back bit for bit");
+	ok(strcmp(csv_cell(&t, 0, 1), "two\nlines") == 0 && strcmp(csv_cell(&t, 1, 1), "") == 0,
+	   "text too");
 	csv_clear(&t);
 	csv_line_clear(&l);
 

@@ -1,5 +1,6 @@
-/* Readers on damaged files: TIFFs of every kind and CSV tables with bytes changed, moved and cut off, from a fixed seed.  Each is read
- * or refused with exactly one message; under --enable-sanitize every access is watched.  MUTATIONS=N tries N of each. */
+/* Readers on damaged files: TIFFs of every kind and CSV tables with bytes changed, moved and cut
+ * off, from a fixed seed.  Each is read or refused with exactly one message; under
+ * --enable-sanitize every access is watched.  MUTATIONS=N tries N of each. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ enum { LARGEST = 1 << 16 };
 
 static char folder[] = "unit-mutate-XXXXXX";
 static uint64_t state = 20240229;
-static int messages;	/* stderr is this file meanwhile */
+static int messages; /* stderr is this file meanwhile */
 
 static uint64_t any(uint64_t below)
 {
@@ -31,10 +32,13 @@ static uint64_t any(uint64_t below)
 /* Changes s[*len] at a few places, more often near the ends, where headers and directories are. */
 static void mutate(unsigned char *s, size_t *len)
 {
-	static const unsigned char odd[] = { 0, 1, 2, 3, 4, 8, 16, 0x7f, 0x80, 0xfe, 0xff, '"', ',', '\n', '\r' };
+	static const unsigned char odd[] = { 0,	   1,	 2,    3,   4,	 8,    16,  0x7f,
+					     0x80, 0xfe, 0xff, '"', ',', '\n', '\r' };
 
 	for (uint64_t n = 1 + any(6); n > 0 && *len > 1; n--) {
-		size_t place = any(3), at = place == 0 ? any(*len) : place == 1 ? any(*len < 300 ? *len : 300) : *len - 1 - any(*len < 300 ? *len : 300);
+		size_t place = any(3), at = place == 0	 ? any(*len)
+					    : place == 1 ? any(*len < 300 ? *len : 300)
+							 : *len - 1 - any(*len < 300 ? *len : 300);
 		size_t block = 1 + any(16), from = any(*len);
 
 		switch (any(6)) {
@@ -72,7 +76,8 @@ static size_t load(const char *path, unsigned char *s)
 
 static void store(const char *path, const unsigned char *s, size_t n)
 {
-	unlink(path);	/* a file cut to nothing and written again is flushed to disk by some file systems */
+	unlink(path); /* a file cut to nothing and written again is flushed to disk by some file
+			 systems */
 	FILE *f = fopen(path, "wb");
 
 	if (!f || fwrite(s, 1, n, f) != n || fclose(f) != 0)
@@ -95,10 +100,13 @@ static size_t lines_said(void)
 
 static int read_tiff(const char *path)
 {
-	static const struct tiff_select choice[] = { { 0 }, { .channel = 1 }, { .first = 1, .last = 2, .channel = 2 }, { .axes = "TC" } };
+	static const struct tiff_select choice[] = {
+		{ 0 }, { .channel = 1 }, { .first = 1, .last = 2, .channel = 2 }, { .axes = "TC" }
+	};
 	struct array a;
 	struct tiff_meta m;
-	int rc = any(4) == 0 ? tiff_read_labels(path, &choice[any(4)], &a, &m) : tiff_read(path, &choice[any(4)], &a, &m);
+	int rc = any(4) == 0 ? tiff_read_labels(path, &choice[any(4)], &a, &m)
+			     : tiff_read(path, &choice[any(4)], &a, &m);
 
 	if (rc == 0)
 		tiff_meta_clear(&m);
@@ -143,24 +151,39 @@ static void try_all(const char *what, const char *path, int (*reader)(const char
 		read += rc == 0;
 		wrong += lines_said() != (rc == 0 ? 0u : 1u);
 	}
-	ok(wrong == 0, "%s: %zu damaged files, %zu of them read, the others refused in one line (%zu not)", what, times, read, wrong);
+	ok(wrong == 0,
+	   "%s: %zu damaged files, %zu of them read, the others refused in one line (%zu not)",
+	   what, times, read, wrong);
 	free(seed);
 	free(s);
 }
 
 static void try_tiffs(size_t times)
 {
-	static const struct { const char *compression, *type; int predictor; size_t tile, samples; bool planar, big_endian, bigtiff; } kinds[] = {
-		{ "none", "u16", 0, 0, 1, false, false, false },   { "none", "f32", 0, 16, 1, false, true, true },
-		{ "lzw", "u16", 2, 0, 1, false, false, false },	   { "deflate", "f32", 3, 0, 1, false, false, true },
-		{ "zstd", "i32", 2, 16, 1, false, true, false },   { "lzma", "f64", 0, 0, 1, false, false, false },
-		{ "packbits", "u8", 0, 0, 3, true, false, false }, { "jpeg", "u8", 0, 16, 3, false, false, false },
-		{ "none", "u8", 0, 0, 3, false, false, false },	   { "deflate", "u32", 0, 0, 1, false, true, false },
+	static const struct {
+		const char *compression, *type;
+		int predictor;
+		size_t tile, samples;
+		bool planar, big_endian, bigtiff;
+	} kinds[] = {
+		{ "none", "u16", 0, 0, 1, false, false, false },
+		{ "none", "f32", 0, 16, 1, false, true, true },
+		{ "lzw", "u16", 2, 0, 1, false, false, false },
+		{ "deflate", "f32", 3, 0, 1, false, false, true },
+		{ "zstd", "i32", 2, 16, 1, false, true, false },
+		{ "lzma", "f64", 0, 0, 1, false, false, false },
+		{ "packbits", "u8", 0, 0, 3, true, false, false },
+		{ "jpeg", "u8", 0, 16, 3, false, false, false },
+		{ "none", "u8", 0, 0, 3, false, false, false },
+		{ "deflate", "u32", 0, 0, 1, false, true, false },
 	};
 	static const char *const descriptions[] = {
-		"ImageJ=1.53t\nimages=6\nchannels=2\nslices=3\nunit=\\u00B5m\nspacing=2\nscopeline=x 1\n",
-		"<?xml version=\"1.0\"?><OME><Image><Pixels DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"3\" SizeT=\"1\" PhysicalSizeX=\"325\""
-		" PhysicalSizeXUnit=\"nm\" PhysicalSizeZ=\"2\"><Channel SamplesPerPixel=\"1\"/></Pixels></Image></OME>",
+		"ImageJ=1.53t\nimages=6\nchannels=2\nslices=3\nunit=\\u00B5m\nspacing=2\nscopeline="
+		"x 1\n",
+		"<?xml version=\"1.0\"?><OME><Image><Pixels DimensionOrder=\"XYCZT\" SizeC=\"2\" "
+		"SizeZ=\"3\" SizeT=\"1\" PhysicalSizeX=\"325\""
+		" PhysicalSizeXUnit=\"nm\" PhysicalSizeZ=\"2\"><Channel "
+		"SamplesPerPixel=\"1\"/></Pixels></Image></OME>",
 	};
 
 	for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
@@ -190,7 +213,8 @@ static void try_tiffs(size_t times)
 
 static void try_tables(size_t times)
 {
-	static const char table[] = "\xef\xbb\xbfname,x,y\r\n\"a, b\",1,2.5\r\n\"say \"\"c\"\"\",-3e-4,nan\n\n\"two\nlines\",7,8\nd,9,10";
+	static const char table[] = "\xef\xbb\xbfname,x,y\r\n\"a, b\",1,2.5\r\n\"say "
+				    "\"\"c\"\"\",-3e-4,nan\n\n\"two\nlines\",7,8\nd,9,10";
 
 	store("t.csv", (const unsigned char *)table, sizeof table - 1);
 	try_all("CSV", "t.csv", read_csv, times);

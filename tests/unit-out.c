@@ -61,7 +61,8 @@ static void test_whole(void)
 	struct out *o;
 	struct stat st;
 
-	ok(write_text("a", "one") == 0 && holds("a", "one") && entries() == 1, "a committed file is there, and nothing else");
+	ok(write_text("a", "one") == 0 && holds("a", "one") && entries() == 1,
+	   "a committed file is there, and nothing else");
 	ok(stat("a", &st) == 0 && (st.st_mode & 0777) == 0644, "its mode follows the umask");
 	o = out_open("a");
 	fputs("two", out_file(o));
@@ -69,9 +70,11 @@ static void test_whole(void)
 	ok(holds("a", "one") && entries() == 2, "until the commit the older file stays");
 	out_abort(o);
 	ok(holds("a", "one") && entries() == 1, "after an abort too, and the temporary is gone");
-	ok(write_text("a", "three") == 0 && holds("a", "three"), "a commit replaces the older file");
+	ok(write_text("a", "three") == 0 && holds("a", "three"),
+	   "a commit replaces the older file");
 	out_abort(NULL);
-	ok(symlink("a", "link") == 0 && write_text("link", "four") == 0 && holds("a", "four"), "a link is followed");
+	ok(symlink("a", "link") == 0 && write_text("link", "four") == 0 && holds("a", "four"),
+	   "a link is followed");
 	ok(lstat("link", &st) == 0 && S_ISLNK(st.st_mode), "and stays a link");
 	unlink("link");
 }
@@ -98,7 +101,8 @@ static void test_refusals(void)
 		refused("sub/a", "Permission denied", "a read-only folder is named");
 	rmdir("sub");
 	memset(name, 'n', 250);
-	ok(write_text(name, "long") == 0 && holds(name, "long"), "a name of 250 characters has room for its temporary");
+	ok(write_text(name, "long") == 0 && holds(name, "long"),
+	   "a name of 250 characters has room for its temporary");
 	unlink(name);
 	memset(name, 'n', 300);
 	refused(name, "too long", "a name of 300 characters is refused");
@@ -144,7 +148,8 @@ static void test_signal(int sig, const char *name)
 	}
 	waitpid(pid, &status, 0);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == sig, "%s ends the program by itself", name);
-	ok(entries() == 1 && holds("a", "four"), "%s removes both temporaries and leaves the older file", name);
+	ok(entries() == 1 && holds("a", "four"),
+	   "%s removes both temporaries and leaves the older file", name);
 }
 
 static void test_exit(void)
@@ -153,7 +158,7 @@ static void test_exit(void)
 	int status = 0;
 
 	if (pid == 0) {
-		static struct out *left;	/* still reachable, for a leak checker */
+		static struct out *left; /* still reachable, for a leak checker */
 
 		left = out_open("a");
 		if (!left || entries() != 2)
@@ -163,7 +168,8 @@ static void test_exit(void)
 		_exit(3);
 	}
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1 && entries() == 1, "exit removes an open temporary");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1 && entries() == 1,
+	   "exit removes an open temporary");
 }
 
 /* A limit of file size stands for a full disk. */
@@ -185,7 +191,8 @@ static void test_limit(void)
 		_exit(status == -1 && captured("File too large") ? 0 : 3);
 	}
 	waitpid(pid, &status, 0);
-	ok(status == 0 && holds("a", "four") && entries() == 1, "a disk that fills is an error, and leaves only the older file");
+	ok(status == 0 && holds("a", "four") && entries() == 1,
+	   "a disk that fills is an error, and leaves only the older file");
 }
 
 /* Runs with stdout at path; 0 if the commit said so, 1 if it failed. */
@@ -218,7 +225,8 @@ static void test_stdout(void)
 	ok(child_stdout("s", true) == 0, "a second output to stdout is refused");
 	unlink("s");
 	if (access("/dev/full", W_OK) == 0)
-		ok(child_stdout("/dev/full", false) == 1, "a full disk behind stdout fails the commit");
+		ok(child_stdout("/dev/full", false) == 1,
+		   "a full disk behind stdout fails the commit");
 	ok(out_check_binary("file.tif") == 0, "a file is no terminal");
 }
 
@@ -241,14 +249,18 @@ static void test_provenance(void)
 
 	program_name = "tool";
 	p = made("tool|--reg|1e-3|-o|x|a.tif");
-	q = mem_printf("scopeline=tool %s\ndevice=cpu\ncommand=tool --reg 1e-3 -o x a.tif\ninput=in.tif\ninput='my file.tif'\n", PACKAGE_VERSION);
-	ok(strcmp(p, q) == 0, "program, version, device, command, inputs (%zu characters)", strlen(p));
+	q = mem_printf("scopeline=tool %s\ndevice=cpu\ncommand=tool --reg 1e-3 -o x "
+		       "a.tif\ninput=in.tif\ninput='my file.tif'\n",
+		       PACKAGE_VERSION);
+	ok(strcmp(p, q) == 0, "program, version, device, command, inputs (%zu characters)",
+	   strlen(p));
 	free(q);
 	q = made("tool|--reg|2e-3|-o|x|a.tif");
 	ok(strcmp(p, q) != 0, "another value is another command");
 	free(q);
 	q = made("tool|it's|a\\n|new\nline|$x");
-	ok(strstr(q, "command=tool $'it\\'s' $'a\\\\n' $'new\\012line' '$x'\n") != NULL, "words are quoted as a shell reads them, on one line");
+	ok(strstr(q, "command=tool $'it\\'s' $'a\\\\n' $'new\\012line' '$x'\n") != NULL,
+	   "words are quoted as a shell reads them, on one line");
 	free(q);
 	free(p);
 }

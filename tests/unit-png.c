@@ -65,21 +65,26 @@ static void test_grey(void)
 	struct picture g;
 	int worst = 0;
 
-	for (size_t i = 0; i < 10100; i++)	/* a ramp of 0 to 10099 in steps of 1, shuffled: 4001 has no common divisor */
+	for (size_t i = 0; i < 10100;
+	     i++) /* a ramp of 0 to 10099 in steps of 1, shuffled: 4001 has no common divisor */
 		v[i] = (float)(i * 4001 % 10100);
 	ok(show(&a, &p, &g) && g.w > 101 && g.h >= 100, "a preview with a margin to the right");
 	for (size_t i = 0; i < 10100; i++) {
 		double t = ((double)v[i] - 202) / (9897 - 202);
 		int want = (int)lround(255 * fmin(fmax(t, 0), 1));
 
-		worst = abs(at(&g, i / 101, i % 101)[0] - want) > worst ? abs(at(&g, i / 101, i % 101)[0] - want) : worst;
+		worst = abs(at(&g, i / 101, i % 101)[0] - want) > worst
+				? abs(at(&g, i / 101, i % 101)[0] - want)
+				: worst;
 	}
 	ok(worst == 0, "grey runs from percentile 2 to 98 (largest deviation %d)", worst);
 	ok(ink(&g, 0, 101, g.h, g.w - 101) > 100, "bar and numbers are drawn");
 	free(g.rgba);
 	v[0] = NAN;
 	v[1] = INFINITY;
-	ok(show(&a, &p, &g) && at(&g, 0, 0)[3] == 0 && at(&g, 0, 1)[3] == 0 && at(&g, 0, 2)[3] == 255, "NaN and Inf are transparent, others are not");
+	ok(show(&a, &p, &g) && at(&g, 0, 0)[3] == 0 && at(&g, 0, 1)[3] == 0 &&
+		   at(&g, 0, 2)[3] == 255,
+	   "NaN and Inf are transparent, others are not");
 	free(g.rgba);
 	for (size_t i = 0; i < 10100; i++)
 		v[i] = NAN;
@@ -87,14 +92,16 @@ static void test_grey(void)
 	free(g.rgba);
 	for (size_t i = 0; i < 10100; i++)
 		v[i] = 7;
-	ok(show(&a, &p, &g) && at(&g, 50, 50)[0] == 128 && at(&g, 0, 0)[0] == 128, "a constant page is grey");
+	ok(show(&a, &p, &g) && at(&g, 50, 50)[0] == 128 && at(&g, 0, 0)[0] == 128,
+	   "a constant page is grey");
 	free(g.rgba);
 	array_clear(&a);
 }
 
 static void test_phase(void)
 {
-	struct preview p = { .map = MAP_PHASE, .unit = "rad", .pixel_um = 0.325 }, bare = { .map = MAP_PHASE, .unit = "rad" };
+	struct preview p = { .map = MAP_PHASE, .unit = "rad", .pixel_um = 0.325 },
+		       bare = { .map = MAP_PHASE, .unit = "rad" };
 	struct array a = make(DT_F32, 128, 128);
 	float *v = a.data;
 	struct picture g, h;
@@ -102,11 +109,13 @@ static void test_phase(void)
 	for (size_t i = 0; i < 128 * 128; i++)
 		v[i] = i < 64 * 128 ? -1 : i < 96 * 128 ? 0 : 2;
 	ok(show(&a, &p, &g), "a phase preview");
-	ok(at(&g, 100, 5)[0] > at(&g, 100, 5)[2] && at(&g, 5, 5)[2] > at(&g, 5, 5)[0] && at(&g, 80, 5)[0] > 240,
+	ok(at(&g, 100, 5)[0] > at(&g, 100, 5)[2] && at(&g, 5, 5)[2] > at(&g, 5, 5)[0] &&
+		   at(&g, 80, 5)[0] > 240,
 	   "positive is red, negative blue, zero white");
 	ok(show(&a, &bare, &h) && h.h < g.h, "a scale bar takes room below");
 	/* a third of 41.6 um is 13.9 um: the bar is 10 um, that is 31 pixels and 2 high */
-	ok(ink(&g, h.h + 4, 0, 2, 40) == 2 * 31, "10 um are 31 pixels long (%zu)", ink(&g, h.h + 4, 0, 2, 40) / 2);
+	ok(ink(&g, h.h + 4, 0, 2, 40) == 2 * 31, "10 um are 31 pixels long (%zu)",
+	   ink(&g, h.h + 4, 0, 2, 40) / 2);
 	free(g.rgba);
 	free(h.rgba);
 	array_clear(&a);
@@ -122,9 +131,10 @@ static void test_sizes(void)
 	ok(show(&a, &p, &g) && g.h > 30, "one pixel");
 	free(g.rgba);
 	for (size_t i = 0; i < 3 * 6000; i++)
-		v[i] = i % 6000 < 3000 ? 100 : i % 3 * 300;	/* means of 3 columns: 100 and 300 */
+		v[i] = i % 6000 < 3000 ? 100 : i % 3 * 300; /* means of 3 columns: 100 and 300 */
 	bool shown = show(&b, &p, &g);
-	ok(shown && g.w >= 2000 && g.w < 2300, "6000 columns are averaged to 2000 (%zu with margin)", g.w);
+	ok(shown && g.w >= 2000 && g.w < 2300,
+	   "6000 columns are averaged to 2000 (%zu with margin)", g.w);
 	ok(at(&g, 0, 10)[0] == 0 && at(&g, 0, 1500)[0] == 255, "by their mean");
 	free(g.rgba);
 	array_clear(&a);

@@ -1,4 +1,5 @@
-/* TIFF out: what is written is read back bit for bit, by plain libtiff too; same arguments, same bytes; resume. */
+/* TIFF out: what is written is read back bit for bit, by plain libtiff too; same arguments, same
+ * bytes; resume. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,14 +30,30 @@ static struct array make(enum dtype t, size_t nz, size_t ny, size_t nx)
 		double v = 50 * sin((double)i / 97) + 50;
 
 		switch (t) {
-		case DT_U8: ((uint8_t *)a.data)[i] = (uint8_t)v; break;
-		case DT_U16: ((uint16_t *)a.data)[i] = (uint16_t)(v * 600); break;
-		case DT_U32: ((uint32_t *)a.data)[i] = (uint32_t)(v * 4e7); break;
-		case DT_I8: ((int8_t *)a.data)[i] = (int8_t)(v - 50); break;
-		case DT_I16: ((int16_t *)a.data)[i] = (int16_t)(v * 600 - 30000); break;
-		case DT_I32: ((int32_t *)a.data)[i] = (int32_t)(v * 4e7 - 2e9); break;
-		case DT_F32: ((float *)a.data)[i] = i == 5 ? NAN : i == 6 ? -INFINITY : (float)v; break;
-		case DT_F64: ((double *)a.data)[i] = i == 5 ? NAN : i == 6 ? INFINITY : v; break;
+		case DT_U8:
+			((uint8_t *)a.data)[i] = (uint8_t)v;
+			break;
+		case DT_U16:
+			((uint16_t *)a.data)[i] = (uint16_t)(v * 600);
+			break;
+		case DT_U32:
+			((uint32_t *)a.data)[i] = (uint32_t)(v * 4e7);
+			break;
+		case DT_I8:
+			((int8_t *)a.data)[i] = (int8_t)(v - 50);
+			break;
+		case DT_I16:
+			((int16_t *)a.data)[i] = (int16_t)(v * 600 - 30000);
+			break;
+		case DT_I32:
+			((int32_t *)a.data)[i] = (int32_t)(v * 4e7 - 2e9);
+			break;
+		case DT_F32:
+			((float *)a.data)[i] = i == 5 ? NAN : i == 6 ? -INFINITY : (float)v;
+			break;
+		case DT_F64:
+			((double *)a.data)[i] = i == 5 ? NAN : i == 6 ? INFINITY : v;
+			break;
 		}
 	}
 	return a;
@@ -44,7 +61,8 @@ static struct array make(enum dtype t, size_t nz, size_t ny, size_t nx)
 
 static bool equal(const struct array *a, const struct array *b)
 {
-	return a->type == b->type && a->nz == b->nz && a->ny == b->ny && a->nx == b->nx && memcmp(a->data, b->data, array_bytes(a)) == 0;
+	return a->type == b->type && a->nz == b->nz && a->ny == b->ny && a->nx == b->nx &&
+	       memcmp(a->data, b->data, array_bytes(a)) == 0;
 }
 
 static void test_round_trip(void)
@@ -52,12 +70,16 @@ static void test_round_trip(void)
 	for (int t = DT_U8; t <= DT_F64; t++)
 		for (int c = TIFF_NONE; c <= TIFF_ZSTD; c++)
 			for (int p = 0; p <= (t >= DT_F32 && c != TIFF_NONE); p++) {
-				struct tiff_out o = { .compress = (enum tiff_compress)c, .predictor_float = p, .threads = 2 };
+				struct tiff_out o = { .compress = (enum tiff_compress)c,
+						      .predictor_float = p,
+						      .threads = 2 };
 				struct array a = make((enum dtype)t, 3, 301, 517), b = { 0 };
-				bool good = tiff_write("o.tif", &a, &o) == 0 && tiff_read("o.tif", NULL, &b, NULL) == 0;
+				bool good = tiff_write("o.tif", &a, &o) == 0 &&
+					    tiff_read("o.tif", NULL, &b, NULL) == 0;
 
-				ok(good && equal(&a, &b), "%s, %s, predictor %s comes back bit for bit", dtype_name((enum dtype)t), scheme[c],
-				   p ? "float" : "none");
+				ok(good && equal(&a, &b),
+				   "%s, %s, predictor %s comes back bit for bit",
+				   dtype_name((enum dtype)t), scheme[c], p ? "float" : "none");
 				array_clear(&a);
 				array_clear(&b);
 			}
@@ -87,12 +109,17 @@ static void test_same_bytes(void)
 
 	for (int c = TIFF_NONE; c <= TIFF_ZSTD; c++) {
 		for (int i = 0; i < 3; i++) {
-			struct tiff_out o = { .compress = (enum tiff_compress)c, .predictor_float = true, .threads = i == 0 ? 1 : 3, .pixel_um = 0.3 };
+			struct tiff_out o = { .compress = (enum tiff_compress)c,
+					      .predictor_float = true,
+					      .threads = i == 0 ? 1 : 3,
+					      .pixel_um = 0.3 };
 
 			tiff_write("o.tif", &a, &o);
 			bytes[i] = slurp("o.tif", &len[i]);
 		}
-		ok(len[0] == len[1] && len[1] == len[2] && memcmp(bytes[0], bytes[1], len[0]) == 0 && memcmp(bytes[1], bytes[2], len[0]) == 0,
+		ok(len[0] == len[1] && len[1] == len[2] &&
+			   memcmp(bytes[0], bytes[1], len[0]) == 0 &&
+			   memcmp(bytes[1], bytes[2], len[0]) == 0,
 		   "%s: 1 and 3 threads, twice, give the same bytes (%zu)", scheme[c], len[0]);
 		ok(c == TIFF_NONE || len[0] < array_bytes(&a) / 10 * 9, "%s packs", scheme[c]);
 		for (int i = 0; i < 3; i++)
@@ -103,7 +130,9 @@ static void test_same_bytes(void)
 
 static void test_tags(void)
 {
-	struct tiff_out o = { .pixel_um = 0.325, .z_step_um = 0.1, .provenance = "scopeline=x 1\ncommand=x a\n" };
+	struct tiff_out o = { .pixel_um = 0.325,
+			      .z_step_um = 0.1,
+			      .provenance = "scopeline=x 1\ncommand=x a\n" };
 	struct array a = make(DT_F32, 4, 600, 256), b;
 	struct tiff_meta m;
 	char *text = NULL;
@@ -113,7 +142,8 @@ static void test_tags(void)
 	TIFF *t;
 
 	tiff_write("o.tif", &a, &o);
-	ok(tiff_probe("o.tif", NULL, &b, &m) == 0 && m.pixel_um == 0.325 && m.z_step_um == 0.1, "pixel size and z step come back exactly");
+	ok(tiff_probe("o.tif", NULL, &b, &m) == 0 && m.pixel_um == 0.325 && m.z_step_um == 0.1,
+	   "pixel size and z step come back exactly");
 	ok(strcmp(m.axes, "Z") == 0 && m.size_z == 4 && b.nz == 4, "pages are slices");
 	ok(m.provenance && strcmp(m.provenance, o.provenance) == 0, "the provenance comes back");
 	tiff_meta_clear(&m);
@@ -123,10 +153,13 @@ static void test_tags(void)
 	TIFFGetField(t, TIFFTAG_XRESOLUTION, &res);
 	TIFFGetField(t, TIFFTAG_ROWSPERSTRIP, &rows);
 	TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &spp);
-	ok(text && strncmp(text, "ImageJ=", 7) == 0 && strstr(text, "\nslices=4\n") && strstr(text, "\nunit=um\n") && strstr(text, "\nspacing=0.1\n"),
+	ok(text && strncmp(text, "ImageJ=", 7) == 0 && strstr(text, "\nslices=4\n") &&
+		   strstr(text, "\nunit=um\n") && strstr(text, "\nspacing=0.1\n"),
 	   "the description is ImageJ's");
-	ok(unit == RESUNIT_CENTIMETER && fabs((double)res - 1e4 / 0.325) < 0.01, "resolution per cm (%g)", (double)res);
-	ok(rows == 256 && spp == 1 && TIFFNumberOfStrips(t) == 3, "strips of 256 KiB (%u rows)", rows);
+	ok(unit == RESUNIT_CENTIMETER && fabs((double)res - 1e4 / 0.325) < 0.01,
+	   "resolution per cm (%g)", (double)res);
+	ok(rows == 256 && spp == 1 && TIFFNumberOfStrips(t) == 3, "strips of 256 KiB (%u rows)",
+	   rows);
 	ok(!TIFFGetField(t, TIFFTAG_DATETIME, &text), "no time of day");
 	TIFFClose(t);
 	array_clear(&a);
@@ -134,7 +167,8 @@ static void test_tags(void)
 
 static void test_resume(void)
 {
-	struct tiff_out o = { .provenance = "scopeline=x 1\ncommand=x a\n", .compress = TIFF_DEFLATE };
+	struct tiff_out o = { .provenance = "scopeline=x 1\ncommand=x a\n",
+			      .compress = TIFF_DEFLATE };
 	struct array a = make(DT_U16, 2, 300, 300);
 	struct stat st;
 	FILE *f;
@@ -143,11 +177,14 @@ static void test_resume(void)
 	capture_begin();
 	ok(tiff_made_by("o.tif", o.provenance) == 1, "made by this command");
 	ok(tiff_made_by("o.tif", "scopeline=x 1\ncommand=x b\n") == 0, "not by another one");
-	ok(tiff_made_by("absent.tif", o.provenance) == 0 && tiff_made_by(".", o.provenance) == 0, "nothing and a folder are made by none");
+	ok(tiff_made_by("absent.tif", o.provenance) == 0 && tiff_made_by(".", o.provenance) == 0,
+	   "nothing and a folder are made by none");
 	if (stat("o.tif", &st) != 0)
 		die(EXIT_FAILED, "no file");
 	for (off_t k = 1; k < 5; k++)
-		ok(truncate("o.tif", st.st_size * k / 5) == 0 && tiff_made_by("o.tif", o.provenance) == 0 && tiff_write("o.tif", &a, &o) == 0,
+		ok(truncate("o.tif", st.st_size * k / 5) == 0 &&
+			   tiff_made_by("o.tif", o.provenance) == 0 &&
+			   tiff_write("o.tif", &a, &o) == 0,
 		   "cut to %d / 5 it is not complete", (int)k);
 	f = fopen("t.tif", "w");
 	fputs("text", f);
@@ -159,7 +196,8 @@ static void test_resume(void)
 	array_clear(&a);
 }
 
-static void refused(const char *path, const struct array *a, const char *words, const char *sentence)
+static void refused(const char *path, const struct array *a, const char *words,
+		    const char *sentence)
 {
 	capture_begin();
 	int rc = tiff_write(path, a, NULL);
@@ -192,7 +230,9 @@ static void test_big(void)
 	a.data = calloc(a.ny, a.nx);
 	if (!a.data)
 		return;
-	ok(tiff_write("o.tif", &a, &o) == 0 && tiff_probe("o.tif", NULL, &b, NULL) == 0 && b.ny == 65536, "4 GiB of pixels are written");
+	ok(tiff_write("o.tif", &a, &o) == 0 && tiff_probe("o.tif", NULL, &b, NULL) == 0 &&
+		   b.ny == 65536,
+	   "4 GiB of pixels are written");
 	f = fopen("o.tif", "rb");
 	ok(f && fread(head, 1, 4, f) == 4 && head[2] == 43, "as BigTIFF");
 	if (f)
@@ -210,7 +250,8 @@ int main(void)
 		die(EXIT_FAILED, "cannot make a folder");
 	tiff_write("o.tif", &a, NULL);
 	f = fopen("o.tif", "rb");
-	ok(f && fread(head, 1, 4, f) == 4 && head[2] + head[3] == 42, "a small file is classic TIFF");
+	ok(f && fread(head, 1, 4, f) == 4 && head[2] + head[3] == 42,
+	   "a small file is classic TIFF");
 	if (f)
 		fclose(f);
 	array_clear(&a);

@@ -13,16 +13,16 @@
 
 /* ---- reading */
 
-/* What the parser's callbacks fill.  Cells lie one after another, each ended by 0, in one text that struct csv's first cell
- * points to; offsets become pointers when it has stopped growing. */
+/* What the parser's callbacks fill.  Cells lie one after another, each ended by 0, in one text that
+ * struct csv's first cell points to; offsets become pointers when it has stopped growing. */
 struct reading {
 	struct csv *t;
 	bool headerless, have_names;
 	char *text;
 	size_t len, cap;
-	size_t *at, cells, cells_cap;	/* offsets of cells in text */
-	size_t row_begin;		/* first cell of the row being read */
-	size_t row_line;		/* line it started on */
+	size_t *at, cells, cells_cap; /* offsets of cells in text */
+	size_t row_begin;	      /* first cell of the row being read */
+	size_t row_line;	      /* line it started on */
 	size_t rows_cap, ended;
 	bool failed;
 };
@@ -66,7 +66,8 @@ static void take_row(int terminator, void *user)
 	if (t->columns == 0)
 		t->columns = n;
 	if (n != t->columns) {
-		error("'%s': line %zu: %zu field%s, expected %zu", t->path, r->row_line, n, n == 1 ? "" : "s", t->columns);
+		error("'%s': line %zu: %zu field%s, expected %zu", t->path, r->row_line, n,
+		      n == 1 ? "" : "s", t->columns);
 		r->failed = true;
 		return;
 	}
@@ -88,7 +89,8 @@ static int no_space(unsigned char c)
 	return 0;
 }
 
-/* Line by line, so that a row knows where it started: a row goes on over a line end inside quotes, blank lines are none. */
+/* Line by line, so that a row knows where it started: a row goes on over a line end inside quotes,
+ * blank lines are none. */
 static int parse(struct reading *r, const char *s, size_t len)
 {
 	struct csv_parser p;
@@ -98,7 +100,7 @@ static int parse(struct reading *r, const char *s, size_t len)
 
 	if (csv_init(&p, CSV_STRICT | CSV_STRICT_FINI) != 0)
 		return error("'%s': the CSV parser does not start", r->t->path);
-	if (r->headerless)	/* file names may begin or end in blanks */
+	if (r->headerless) /* file names may begin or end in blanks */
 		csv_set_space_func(&p, no_space);
 	for (size_t i = 0; i < len; line++) {
 		const char *end = memchr(s + i, '\n', len - i);
@@ -114,7 +116,8 @@ static int parse(struct reading *r, const char *s, size_t len)
 		if (r->failed)
 			goto done;
 		if (parsed != n) {
-			error("'%s': line %zu: a stray quote, expected quotes around a whole field and doubled within it",
+			error("'%s': line %zu: a stray quote, expected quotes around a whole field "
+			      "and doubled within it",
 			      r->t->path, line);
 			goto done;
 		}
@@ -122,7 +125,8 @@ static int parse(struct reading *r, const char *s, size_t len)
 		i += n;
 	}
 	if (csv_fini(&p, take_cell, take_row, r) != 0) {
-		error("'%s': line %zu: a quote is not closed, expected its end", r->t->path, r->row_line);
+		error("'%s': line %zu: a quote is not closed, expected its end", r->t->path,
+		      r->row_line);
 		goto done;
 	}
 	rc = r->failed ? -1 : 0;
@@ -142,7 +146,8 @@ static void settle(struct reading *r)
 	t->names = mem_new(t->columns, sizeof *t->names);
 	t->cells = mem_new(r->cells - first, sizeof *t->cells);
 	for (size_t c = 0; c < t->columns; c++)
-		t->names[c] = r->have_names ? mem_strdup(t->text + r->at[c]) : mem_printf("%zu", c + 1);
+		t->names[c] =
+			r->have_names ? mem_strdup(t->text + r->at[c]) : mem_printf("%zu", c + 1);
 	for (size_t i = first; i < r->cells; i++)
 		t->cells[i - first] = t->text + r->at[i];
 }
@@ -218,7 +223,8 @@ int csv_need(const struct csv *t, const char *name, size_t *column)
 	long c = csv_column(t, name);
 
 	if (c < 0)
-		return error("'%s': line 1: no column '%s', expected it in the header", t->path, name);
+		return error("'%s': line 1: no column '%s', expected it in the header", t->path,
+			     name);
 	for (size_t d = (size_t)c + 1; d < t->columns; d++)
 		if (strcmp(t->names[d], name) == 0)
 			return error("'%s': line 1: two columns '%s', expected one", t->path, name);
@@ -234,8 +240,8 @@ const char *csv_cell(const struct csv *t, size_t row, size_t column)
 /* error() with file, line and column of the cell */
 static int bad_cell(const struct csv *t, size_t row, size_t column, const char *expected)
 {
-	return error("'%s': line %zu: column '%s': '%.60s', expected %s", t->path, t->line[row], t->names[column],
-		     csv_cell(t, row, column), expected);
+	return error("'%s': line %zu: column '%s': '%.60s', expected %s", t->path, t->line[row],
+		     t->names[column], csv_cell(t, row, column), expected);
 }
 
 int csv_double(const struct csv *t, size_t row, size_t column, bool nan_ok, double *v)
@@ -247,7 +253,7 @@ int csv_double(const struct csv *t, size_t row, size_t column, bool nan_ok, doub
 		*v = NAN;
 		return 0;
 	}
-	/* strtod also takes hexadecimal, "inf" and leading blanks: a table of measurements has none */
+	/* strtod also takes hexadecimal, "inf" and leading blanks: a table has none */
 	if (!*s || s[strspn(s, "0123456789.+-eE")])
 		return bad_cell(t, row, column, nan_ok ? "a number or nan" : "a number");
 	*v = strtod(s, &end);
@@ -294,7 +300,8 @@ void csv_put_text(struct csv_line *l, const char *s)
 {
 	size_t n = strlen(s);
 	/* blanks at the ends would be lost on readers that trim */
-	bool quote = s[strcspn(s, ",\"\r\n")] || (n > 0 && (strchr(" \t", s[0]) || strchr(" \t", s[n - 1])));
+	bool quote = s[strcspn(s, ",\"\r\n")] ||
+		     (n > 0 && (strchr(" \t", s[0]) || strchr(" \t", s[n - 1])));
 
 	begin_cell(l);
 	if (!quote) {
@@ -315,7 +322,7 @@ static void put_number(struct csv_line *l, const char *fmt, double v)
 	char s[40];
 
 	begin_cell(l);
-	if (isnan(v))	/* printf may say "-nan" */
+	if (isnan(v)) /* printf may say "-nan" */
 		put_bytes(l, "nan", 3);
 	else
 		put_bytes(l, s, (size_t)snprintf(s, sizeof s, fmt, v));

@@ -9,16 +9,20 @@
 struct walk {
 	XML_Parser parser;
 	struct ome *o;
-	int found;		/* Pixels elements */
-	size_t samples;		/* per pixel of the first channel */
+	int found;	/* Pixels elements */
+	size_t samples; /* per pixel of the first channel */
 };
 
 double unit_um(const char *unit)
 {
-	static const struct { const char *name; double um; } units[] = {
-		{ "um", 1 },	  { "\xc2\xb5m", 1 }, { "\xce\xbcm", 1 }, { "\xb5m", 1 },   { "\\u00B5m", 1 }, { "\\u03BCm", 1 },
-		{ "micron", 1 },  { "microns", 1 },   { "micrometer", 1 }, { "nm", 1e-3 },  { "mm", 1e3 },     { "cm", 1e4 },
-		{ "m", 1e6 },	  { "pm", 1e-6 },     { "inch", 25400 },  { "\xc3\x85", 1e-4 },
+	static const struct {
+		const char *name;
+		double um;
+	} units[] = {
+		{ "um", 1 },	     { "\xc2\xb5m", 1 }, { "\xce\xbcm", 1 }, { "\xb5m", 1 },
+		{ "\\u00B5m", 1 },   { "\\u03BCm", 1 },	 { "micron", 1 },    { "microns", 1 },
+		{ "micrometer", 1 }, { "nm", 1e-3 },	 { "mm", 1e3 },	     { "cm", 1e4 },
+		{ "m", 1e6 },	     { "pm", 1e-6 },	 { "inch", 25400 },  { "\xc3\x85", 1e-4 },
 	};
 
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
@@ -48,7 +52,7 @@ static double length_um(const XML_Char **a, const char *name, const char *unit_n
 	const char *s = attribute(a, name), *unit = attribute(a, unit_name);
 	double v = s ? strtod(s, NULL) : 0;
 
-	v *= unit ? unit_um(unit) : 1;	/* micrometres are the schema's default */
+	v *= unit ? unit_um(unit) : 1; /* micrometres are the schema's default */
 	return isfinite(v) && v > 0 ? v : 0;
 }
 
@@ -65,7 +69,8 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **a)
 		w->o->size_c = count(a, "SizeC");
 		w->o->size_z = count(a, "SizeZ");
 		w->o->size_t_ = count(a, "SizeT");
-		if (order && strlen(order) == 5 && strncmp(order, "XY", 2) == 0 && strspn(order + 2, "ZCT") == 3)
+		if (order && strlen(order) == 5 && strncmp(order, "XY", 2) == 0 &&
+		    strspn(order + 2, "ZCT") == 3)
 			for (int i = 0; i < 3; i++)
 				w->o->order[i] = order[4 - i];
 	} else if (strcmp(local, "Channel") == 0 && w->found == 1 && w->samples == 0) {
@@ -95,7 +100,8 @@ int ome_parse(const char *text, struct ome *o)
 		return -1;
 	XML_SetUserData(w.parser, &w);
 	XML_SetElementHandler(w.parser, on_start, on_end);
-	/* stopping after the first image is no failure, nor is a text that ends early: what was found counts */
+	/* stopping after the first image is no failure, nor is a text that ends early: what was
+	 * found counts */
 	XML_Parse(w.parser, text, (int)strnlen(text, 1u << 30), 1);
 	XML_ParserFree(w.parser);
 	if (w.found == 0)

@@ -16,8 +16,9 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-/* Temporaries a signal has to remove.  A slot's path is written only while its state is TAKEN and read by the handler only
- * after it has moved the state from ARMED to DYING, so that no lock is needed; a slot the handler has is never used again. */
+/* Temporaries a signal has to remove.  A slot's path is written only while its state is TAKEN and
+ * read by the handler only after it has moved the state from ARMED to DYING, so that no lock is
+ * needed; a slot the handler has is never used again. */
 enum { FREE, TAKEN, ARMED, DYING };
 enum { SLOTS = 64 };
 static struct slot {
@@ -30,9 +31,9 @@ static _Atomic int stdout_taken;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 struct out {
-	char *path;		/* as given, for messages */
-	char *target;		/* links resolved; "-" for stdout */
-	struct slot *slot;	/* NULL: the temporary has no name and is copied at commit */
+	char *path;	   /* as given, for messages */
+	char *target;	   /* links resolved; "-" for stdout */
+	struct slot *slot; /* NULL: the temporary has no name and is copied at commit */
 	int fd;
 	FILE *file;
 };
@@ -50,7 +51,7 @@ static void remove_temporaries(void)
 static void on_signal(int sig)
 {
 	remove_temporaries();
-	raise(sig);	/* SA_RESETHAND: the default action, as soon as this handler returns */
+	raise(sig); /* SA_RESETHAND: the default action, as soon as this handler returns */
 }
 
 static void install(void)
@@ -58,9 +59,10 @@ static void install(void)
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
 
 	atexit(remove_temporaries);
-	signal(SIGXFSZ, SIG_IGN);	/* a limit of file size is an error of write, like a full disk */
+	signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error of write, like a full disk */
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-		struct sigaction was, act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+		struct sigaction was,
+			act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 
 		sigemptyset(&act.sa_mask);
 		/* nohup ignores SIGHUP: that stays; so does a handler of the program's own */
@@ -80,8 +82,8 @@ static struct slot *slot_take(void)
 	return NULL;
 }
 
-/* The temporary is gone or renamed.  When the handler has the slot, the program is about to end: no message of a
- * vanished temporary shall be printed on the way. */
+/* The temporary is gone or renamed.  When the handler has the slot, the program is about to end: no
+ * message of a vanished temporary shall be printed on the way. */
 static void slot_release(struct slot *s)
 {
 	int armed = ARMED;
@@ -106,8 +108,8 @@ static int open_beside(struct out *o)
 		return error("'%s': %d outputs are open already, expected fewer", o->path, SLOTS);
 	if (getrandom(&random, sizeof random, 0) != sizeof random)
 		random = (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)o;
-	int n = snprintf(o->slot->path, sizeof o->slot->path, "%.*s.%.200s.%016llx.tmp", folder, o->target, name,
-			 (unsigned long long)random);
+	int n = snprintf(o->slot->path, sizeof o->slot->path, "%.*s.%.200s.%016llx.tmp", folder,
+			 o->target, name, (unsigned long long)random);
 	if (n < 0 || (size_t)n >= sizeof o->slot->path) {
 		atomic_store(&o->slot->state, FREE);
 		o->slot = NULL;
@@ -280,7 +282,8 @@ int out_commit(struct out *o)
 		slot_release(o->slot);
 	}
 	if (why)
-		error("'%s': cannot write: %s", strcmp(o->path, "-") == 0 ? "<stdout>" : o->path, strerror(why));
+		error("'%s': cannot write: %s", strcmp(o->path, "-") == 0 ? "<stdout>" : o->path,
+		      strerror(why));
 	out_free(o);
 	return why ? -1 : 0;
 }
@@ -305,6 +308,7 @@ void out_abort(struct out *o)
 int out_check_binary(const char *path)
 {
 	if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
-		return error("'-': stdout is a terminal, expected a pipe or a file for binary data");
+		return error(
+			"'-': stdout is a terminal, expected a pipe or a file for binary data");
 	return 0;
 }

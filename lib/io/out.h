@@ -1,7 +1,9 @@
-/* lib/io/out.h: output files that appear whole or not at all.  Bytes go to a temporary beside the target, which is renamed by
- * out_commit; SIGINT, SIGTERM, SIGHUP and SIGPIPE remove every open temporary and then end the program by the signal, exit()
- * removes them too; SIGXFSZ is ignored, so that a limit of file size is an error like a full disk; an older file stays as it was until the rename.  "-" is stdout, once per run: bytes are collected and
- * written at commit; so is a target that exists and is no regular file (/dev/null, a fifo).  A symbolic link is followed.
+/* lib/io/out.h: output files that appear whole or not at all.  Bytes go to a temporary beside the
+ * target, which is renamed by out_commit; SIGINT, SIGTERM, SIGHUP and SIGPIPE remove every open
+ * temporary and then end the program by the signal, exit() removes them too; SIGXFSZ is ignored, so
+ * that a limit of file size is an error like a full disk; an older file stays as it was until the
+ * rename.  "-" is stdout, once per run: bytes are collected and written at commit; so is a target
+ * that exists and is no regular file (/dev/null, a fifo).  A symbolic link is followed.
  * Thread-safe. */
 #ifndef IO_OUT_H
 #define IO_OUT_H
@@ -12,14 +14,20 @@
 
 struct out;
 
-/* Opens a temporary for path.  NULL after reporting (missing or read-only folder, "-" twice ...). */
+/* Opens a temporary for path.  NULL after reporting (missing or read-only folder, two "-"). */
 struct out *out_open(const char *path);
-int out_fd(struct out *o);	/* seekable, read and write, of the temporary (for "-": of an unlinked file) */
-FILE *out_file(struct out *o);	/* buffered stream over out_fd; do not mix with out_fd */
-int out_commit(struct out *o);	/* flush, fsync unless "-", close, rename (for "-": copy to stdout, flushed and checked); frees o. 0 or -1 */
-void out_abort(struct out *o);	/* closes and removes; frees o; fine on NULL */
+/* Seekable, for reading and writing, of the temporary (for "-": of a file without a name). */
+int out_fd(struct out *o);
+/* A buffered stream over out_fd; do not mix the two. */
+FILE *out_file(struct out *o);
+/* Flushes, fsyncs unless "-", closes, renames (for "-": copies to stdout, checked); frees o.  0, or
+ * -1 after reporting. */
+int out_commit(struct out *o);
+/* Closes, removes and frees o; fine on NULL. */
+void out_abort(struct out *o);
 
-/* exit 2 message for a binary product on a terminal: "-" and isatty(stdout).  0, or -1 after reporting */
+/* exit 2 message for a binary product on a terminal: "-" and isatty(stdout).  0, or -1 after
+ * reporting */
 int out_check_binary(const char *path);
 
 #endif

@@ -4,10 +4,11 @@
 
 #include <stddef.h>
 
-enum { FONT_WIDTH = 5, FONT_HEIGHT = 9, FONT_ADVANCE = 6 };	/* two rows of the height hang below the line */
+/* two rows of the height hang below the line */
+enum { FONT_WIDTH = 5, FONT_HEIGHT = 9, FONT_ADVANCE = 6 };
 
-/* The rows [FONT_HEIGHT] of the character at *s, bit 4 leftmost; *s moves past it (two bytes for a Greek mu in UTF-8).
- * Capital letters are shown small, unknown characters as a box. */
+/* The rows [FONT_HEIGHT] of the character at *s, bit 4 leftmost; *s moves past it (two bytes for a
+ * Greek mu in UTF-8). Capital letters are shown small, unknown characters as a box. */
 const unsigned char *font_glyph(const char **s);
 
 /* Characters of s as font_glyph counts them. */

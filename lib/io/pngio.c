@@ -17,7 +17,7 @@ enum { LARGEST = 2048 };
 
 struct canvas {
 	size_t w, h;
-	uint8_t *rgba;	/* [h][w][4] */
+	uint8_t *rgba; /* [h][w][4] */
 };
 
 struct range {
@@ -26,7 +26,8 @@ struct range {
 
 /* ---- values */
 
-/* The first page, averaged over factor x factor pixels where they are finite; NaN where none is.  Integers are exact. */
+/* The first page, averaged over factor x factor pixels where they are finite; NaN where none is.
+ * Integers are exact. */
 static int first_page(const struct array *a, size_t factor, struct array *page)
 {
 	struct array one = { 0 };
@@ -91,7 +92,7 @@ static float select_kth(float *v, ptrdiff_t n, ptrdiff_t k)
 	return v[k];
 }
 
-/* Percentiles 2 and 98 of what is finite; around zero for a diverging map.  0 to 0 if nothing is. */
+/* Percentiles 2 and 98 of what is finite; around zero for a diverging map.  0 to 0 if none. */
 static int find_range(const struct array *page, enum colour_map map, struct range *r)
 {
 	const float *from = page->data;
@@ -118,11 +119,13 @@ static int find_range(const struct array *page, enum colour_map map, struct rang
 
 /* ---- drawing */
 
-/* t in [0, 1] to a colour.  The diverging map goes from dark blue over white to dark red with even steps of lightness. */
+/* t in [0, 1] to a colour.  The diverging map goes from dark blue over white to dark red with even
+ * steps of lightness. */
 static void colour(enum colour_map map, double t, uint8_t rgb[3])
 {
 	static const double diverging[5][3] = {
-		{ 22, 50, 120 }, { 106, 152, 206 }, { 246, 246, 246 }, { 222, 128, 104 }, { 126, 18, 30 },
+		{ 22, 50, 120 },   { 106, 152, 206 }, { 246, 246, 246 },
+		{ 222, 128, 104 }, { 126, 18, 30 },
 	};
 	int i;
 
@@ -133,7 +136,8 @@ static void colour(enum colour_map map, double t, uint8_t rgb[3])
 	}
 	i = t >= 1 ? 3 : (int)(4 * t);
 	for (int k = 0; k < 3; k++)
-		rgb[k] = (uint8_t)lround(diverging[i][k] + (4 * t - i) * (diverging[i + 1][k] - diverging[i][k]));
+		rgb[k] = (uint8_t)lround(diverging[i][k] +
+					 (4 * t - i) * (diverging[i + 1][k] - diverging[i][k]));
 }
 
 static void fill(struct canvas *c, size_t x0, size_t y0, size_t w, size_t h, const uint8_t rgb[3])
@@ -162,7 +166,8 @@ static void text(struct canvas *c, size_t x, size_t y, size_t scale, const char 
 	}
 }
 
-static void draw_page(struct canvas *c, const struct array *page, enum colour_map map, struct range r)
+static void draw_page(struct canvas *c, const struct array *page, enum colour_map map,
+		      struct range r)
 {
 	const float *v = page->data;
 
@@ -171,7 +176,7 @@ static void draw_page(struct canvas *c, const struct array *page, enum colour_ma
 			double t = (double)v[y * page->nx + x];
 			uint8_t *p = c->rgba + (y * c->w + x) * 4;
 
-			memset(p, 0, 4);	/* transparent */
+			memset(p, 0, 4); /* transparent */
 			if (!isfinite(t))
 				continue;
 			colour(map, r.hi > r.lo ? (t - r.lo) / (r.hi - r.lo) : 0.5, p);
@@ -181,10 +186,11 @@ static void draw_page(struct canvas *c, const struct array *page, enum colour_ma
 
 /* Sizes of the margins; all lengths in pixels. */
 struct layout {
-	size_t scale, gap, bar, bar_height;	/* dots of the font, space, width and height of the colour bar */
-	char label[3][32];			/* top, middle, bottom of the bar */
+	size_t scale, gap;	/* pixels of a dot of the font, space */
+	size_t bar, bar_height; /* width and height of the colour bar */
+	char label[3][32];	/* top, middle, bottom of the bar */
 	size_t right, below;
-	size_t ruler;				/* length of the scale bar, 0: none */
+	size_t ruler; /* length of the scale bar, 0: none */
 	char ruler_label[32];
 };
 
@@ -203,7 +209,8 @@ static void plan_ruler(struct layout *l, const struct array *page, double pixel_
 		snprintf(l->ruler_label, sizeof l->ruler_label, "%.3g \xc2\xb5m", um);
 }
 
-static void plan(struct layout *l, const struct array *page, const struct preview *p, struct range r, double pixel_um)
+static void plan(struct layout *l, const struct array *page, const struct preview *p,
+		 struct range r, double pixel_um)
 {
 	size_t edge = page->nx < page->ny ? page->nx : page->ny, widest = 0, line;
 
@@ -215,7 +222,8 @@ static void plan(struct layout *l, const struct array *page, const struct previe
 	for (int i = 0; i < 3; i++) {
 		double v = r.hi + (r.lo - r.hi) * i / 2;
 
-		snprintf(l->label[i], sizeof l->label[i], "%.3g", fabs(v) < 1e-6 * (r.hi - r.lo) ? 0 : v);
+		snprintf(l->label[i], sizeof l->label[i], "%.3g",
+			 fabs(v) < 1e-6 * (r.hi - r.lo) ? 0 : v);
 		if (font_length(l->label[i]) > widest)
 			widest = font_length(l->label[i]);
 	}
@@ -229,9 +237,11 @@ static void plan(struct layout *l, const struct array *page, const struct previe
 }
 
 /* The unit heads the bar, its largest value stands at its top, its smallest at its foot. */
-static void draw_bar(struct canvas *c, const struct array *page, enum colour_map map, const struct layout *l, const char *unit)
+static void draw_bar(struct canvas *c, const struct array *page, enum colour_map map,
+		     const struct layout *l, const char *unit)
 {
-	size_t x = page->nx + l->gap, top = unit && *unit ? (FONT_HEIGHT + 2) * l->scale : 0, h = l->bar_height;
+	size_t x = page->nx + l->gap, top = unit && *unit ? (FONT_HEIGHT + 2) * l->scale : 0,
+	       h = l->bar_height;
 	uint8_t rgb[3];
 
 	if (top)
@@ -242,10 +252,12 @@ static void draw_bar(struct canvas *c, const struct array *page, enum colour_map
 		fill(c, x + 1, top + y, l->bar - 2, 1, rgb);
 	}
 	for (size_t i = 0; i < 3; i++)
-		text(c, x + l->bar + l->gap, top + i * (h - 7 * l->scale) / 2, l->scale, l->label[i]);
+		text(c, x + l->bar + l->gap, top + i * (h - 7 * l->scale) / 2, l->scale,
+		     l->label[i]);
 }
 
-static int draw(const struct array *page, const struct preview *p, double pixel_um, struct canvas *c)
+static int draw(const struct array *page, const struct preview *p, double pixel_um,
+		struct canvas *c)
 {
 	static const uint8_t white[3] = { 255, 255, 255 };
 	struct layout l;
@@ -286,7 +298,8 @@ int png_preview(const char *path, const struct array *a, const struct preview *p
 	if (array_count(a) == 0)
 		return error("'%s': no pixels to show, expected some", path);
 	factor = (longest - 1) / LARGEST + 1;
-	if (first_page(a, factor, &page) != 0 || draw(&page, p, p->pixel_um * (double)factor, &c) != 0)
+	if (first_page(a, factor, &page) != 0 ||
+	    draw(&page, p, p->pixel_um * (double)factor, &c) != 0)
 		goto done;
 	out = out_open(path);
 	if (!out)

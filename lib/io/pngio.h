@@ -1,16 +1,18 @@
-/* lib/io/pngio.h: 8-bit PNG previews: percentiles 2 to 98, a colour map, a colour bar with unit and a scale bar in the margin, NaN transparent. */
+/* lib/io/pngio.h: 8-bit PNG previews: percentiles 2 to 98, a colour map, a colour bar with unit and
+ * a scale bar in the margin, NaN transparent. */
 #ifndef IO_PNGIO_H
 #define IO_PNGIO_H
 
 #include "base/array.h"
 
-enum colour_map { MAP_GREY, MAP_PHASE };	/* MAP_PHASE: diverging, for signed phase */
+enum colour_map { MAP_GREY, MAP_PHASE }; /* MAP_PHASE: diverging, for signed phase */
 struct preview {
 	enum colour_map map;
-	const char *unit;	/* "rad", "" none */
-	double pixel_um;	/* 0: no scale bar */
+	const char *unit; /* "rad", "" none */
+	double pixel_um;  /* 0: no scale bar */
 };
-/* The first page of a (any dtype) to path, atomically.  Images wider or higher than 2048 are averaged down by a whole factor.  0 or -1. */
+/* The first page of a (any dtype) to path, atomically.  Images wider or higher than 2048 are
+ * averaged down by a whole factor.  0 or -1. */
 int png_preview(const char *path, const struct array *a, const struct preview *p);
 
 #endif

@@ -72,8 +72,8 @@ static toff_t on_size(thandle_t handle)
 	return ((struct tiff_file *)handle)->len;
 }
 
-__attribute__((format(printf, 4, 0)))
-static int on_error(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int on_error(TIFF *tif, void *user, const char *module,
+							  const char *fmt, va_list ap)
 {
 	struct tiff_file *f = user;
 	size_t n = strlen(f->path);
@@ -82,13 +82,14 @@ static int on_error(TIFF *tif, void *user, const char *module, const char *fmt, 
 	if (f->message[0])
 		return 1;
 	vsnprintf(f->message, sizeof f->message, fmt, ap);
-	if (strncmp(f->message, f->path, n) == 0 && strncmp(f->message + n, ": ", 2) == 0)	/* is said anyway */
+	if (strncmp(f->message, f->path, n) == 0 &&
+	    strncmp(f->message + n, ": ", 2) == 0) /* is said anyway */
 		memmove(f->message, f->message + n + 2, strlen(f->message + n + 2) + 1);
 	return 1;
 }
 
-__attribute__((format(printf, 4, 0)))
-static int on_warning(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int
+on_warning(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
 {
 	struct tiff_file *f = user;
 	char text[200];
@@ -105,7 +106,9 @@ static int on_warning(TIFF *tif, void *user, const char *module, const char *fmt
 
 static bool has_magic(const struct tiff_file *f)
 {
-	static const char magic[4][4] = { { 'I', 'I', 42, 0 }, { 'M', 'M', 0, 42 }, { 'I', 'I', 43, 0 }, { 'M', 'M', 0, 43 } };
+	static const char magic[4][4] = {
+		{ 'I', 'I', 42, 0 }, { 'M', 'M', 0, 42 }, { 'I', 'I', 43, 0 }, { 'M', 'M', 0, 43 }
+	};
 	char head[4] = "";
 
 	if (tiff_bytes(f, 0, head, 4) != 0)
@@ -132,12 +135,15 @@ int tiff_open(struct tiff_file *f, const char *path, bool silent)
 	options = TIFFOpenOptionsAlloc();
 	if (!options)
 		return error("'%s': out of memory", path);
-	/* what libtiff takes for itself is bounded by the file, and a tile or row of moderate size that packs well */
+	/* what libtiff takes for itself is bounded by the file, and a tile or row of moderate size
+	 * that packs well */
 	TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)(f->len + ((size_t)256 << 20)));
 	TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, f);
 	TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, f);
-	/* m: no mapping, so that a file cut while it is read is an error and no SIGBUS; c: large strips are read in one go */
-	f->tif = TIFFClientOpenExt(path, "rmc", (thandle_t)f, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
+	/* m: no mapping, so that a file cut while it is read is an error and no SIGBUS; c: large
+	 * strips are read in one go */
+	f->tif = TIFFClientOpenExt(path, "rmc", (thandle_t)f, on_read, on_write, on_seek, on_close,
+				   on_size, NULL, NULL, options);
 	if (!f->tif)
 		tiff_fail(f, 0, "corrupt directory");
 	else
@@ -172,5 +178,6 @@ int tiff_fail(struct tiff_file *f, size_t page, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	f->message[strcspn(f->message, "\n")] = '\0';
-	return error("'%s': page %zu: %s%s%s", f->path, page + 1, text, f->message[0] ? ": " : "", f->message);
+	return error("'%s': page %zu: %s%s%s", f->path, page + 1, text, f->message[0] ? ": " : "",
+		     f->message);
 }

@@ -1,5 +1,6 @@
-/* lib/io/tifffile.h: one open TIFF input behind libtiff, shared by the readers of this folder.  libtiff says nothing by itself:
- * its first error since the last tiff_forget is kept in message, its warnings are shown under --verbose. */
+/* lib/io/tifffile.h: one open TIFF input behind libtiff, shared by the readers of this folder.
+ * libtiff says nothing by itself: its first error of a page is kept in message, its warnings are
+ * shown under --verbose. */
 #ifndef IO_TIFFFILE_H
 #define IO_TIFFFILE_H
 
@@ -12,27 +13,28 @@
 #include "io/tiffio.h"
 
 struct tiff_file {
-	const char *path;	/* the caller's */
-	bool silent;		/* tiff_fail says nothing */
-	int fd;			/* -1: in memory */
-	char *bytes;		/* NULL: in fd */
-	size_t len, at;		/* length, read position */
+	const char *path; /* the caller's */
+	bool silent;	  /* tiff_fail says nothing */
+	int fd;		  /* -1: in memory */
+	char *bytes;	  /* NULL: in fd */
+	size_t len, at;	  /* length, read position */
 	TIFF *tif;
 	char message[200];
 
 	/* filled by tiff_scan */
 	uint32_t width, height;
 	enum dtype type;
-	uint16_t samples;	/* per pixel */
-	uint64_t *page;		/* [pages] offsets of directories; all the first one's when virtual */
+	uint16_t samples; /* per pixel */
+	uint64_t *page;	  /* [pages] offsets of directories; all the first one's when virtual */
 	size_t pages;
-	uint64_t virtual_data;	/* ImageJ's stacks beyond 4 GiB have one directory and dense pages from here; else 0 */
-	char *description;	/* of the first page, NULL: none; owned */
-	float resolution;	/* x, pixels per unit, 0: none */
-	uint16_t unit;		/* RESUNIT_ */
+	/* ImageJ's stacks beyond 4 GiB have one directory and dense pages from here; else 0 */
+	uint64_t virtual_data;
+	char *description;     /* of the first page, NULL: none; owned */
+	float resolution;      /* x, pixels per unit, 0: none */
+	uint16_t unit;	       /* RESUNIT_ */
 };
 
-/* Opens path and its first directory.  0 or -1 after reporting; tiff_close is fine in both cases. */
+/* Opens path and its first directory.  0, or -1 after reporting; tiff_close is fine then too. */
 int tiff_open(struct tiff_file *f, const char *path, bool silent);
 /* keep: the bytes of a pipe stay for the next tiff_open of the same path. */
 void tiff_close(struct tiff_file *f, bool keep);
@@ -40,8 +42,9 @@ void tiff_close(struct tiff_file *f, bool keep);
 /* n bytes at a place of the file; 0, or -1 silently if they are not there. */
 int tiff_bytes(const struct tiff_file *f, uint64_t at, void *to, size_t n);
 
-/* Reads every directory and checks that the pages first..last (from 0) agree, have a type we take and are no larger than the file
- * can hold; the others may be anything.  0 or -1 after reporting. */
+/* Reads every directory and checks that the pages first..last (from 0) agree, have a type we take
+ * and are no larger than the file can hold; the others may be anything.  0, or -1 after
+ * reporting. */
 int tiff_scan(struct tiff_file *f, size_t first, size_t last);
 /* Makes page (from 0) current.  0 or -1 after reporting. */
 int tiff_go(struct tiff_file *f, size_t page);
@@ -49,7 +52,8 @@ int tiff_go(struct tiff_file *f, size_t page);
 int tiff_read_page(struct tiff_file *f, size_t page, uint16_t sample, void *dst);
 
 /* "'path': page N: what: libtiff's own words" unless silent; page counts from 0.  Always -1. */
-int tiff_fail(struct tiff_file *f, size_t page, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int tiff_fail(struct tiff_file *f, size_t page, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* What the scanned file says of itself, for all of its pages. */
 void tiff_describe(const struct tiff_file *f, struct tiff_meta *m);

@@ -41,7 +41,8 @@ static int override_axes(const struct tiff_file *f, const char *axes, struct tif
 	if (n >= 2 && strcmp(axes + n - 2, "YX") == 0)
 		n -= 2;
 	if (n < 1 || n > 3 || strspn(axes, "TCZ") < n)
-		return error("'%s': axes '%s', expected letters of T, C and Z, slow to fast", f->path, axes);
+		return error("'%s': axes '%s', expected letters of T, C and Z, slow to fast",
+			     f->path, axes);
 	memcpy(order, axes, n);
 	for (size_t i = 0; i < n; i++)
 		if (strchr(order + i + 1, order[i]))
@@ -53,7 +54,9 @@ static int override_axes(const struct tiff_file *f, const char *axes, struct tif
 		for (size_t i = 0; i < n; i++)
 			product = mem_mul(product, *axis_size(m, order[i]));
 		if (product != f->pages)
-			return error("'%s': axes '%s' of %zu pages, expected the file to say their sizes", f->path, axes, f->pages);
+			return error("'%s': axes '%s' of %zu pages, expected the file to say their "
+				     "sizes",
+				     f->path, axes, f->pages);
 	}
 	strcpy(m->axes, order);
 	return 0;
@@ -85,7 +88,7 @@ static void settle_axes(struct tiff_meta *m, const struct choice *c, bool one_ch
 			product *= *axis_size(m, *p);
 			axes[n++] = *p;
 		}
-	if (m->axes[0] && product != c->n && n == 1) {	/* part of a single axis */
+	if (m->axes[0] && product != c->n && n == 1) { /* part of a single axis */
 		*axis_size(m, axes[0]) = c->n;
 		if (c->n == 1)
 			axes[0] = '\0';
@@ -102,16 +105,22 @@ static int choose_sample(const struct tiff_file *f, long channel, uint16_t *samp
 	if (f->samples == 1)
 		return 0;
 	if (channel == 0 && f->samples == 3)
-		return error("'%s': 3 samples per pixel, expected 1: take one with --channel 1, 2 or 3", f->path);
+		return error(
+			"'%s': 3 samples per pixel, expected 1: take one with --channel 1, 2 or 3",
+			f->path);
 	if (channel == 0)
-		return error("'%s': %d samples per pixel, expected 1: take one with --channel 1 to %d", f->path, f->samples, f->samples);
+		return error(
+			"'%s': %d samples per pixel, expected 1: take one with --channel 1 to %d",
+			f->path, f->samples, f->samples);
 	if (channel > f->samples)
-		return error("'%s': %d samples per pixel, expected at least %ld for --channel %ld", f->path, f->samples, channel, channel);
+		return error("'%s': %d samples per pixel, expected at least %ld for --channel %ld",
+			     f->path, f->samples, channel, channel);
 	*sample = (uint16_t)(channel - 1);
 	return 0;
 }
 
-static int choose(struct tiff_file *f, const struct tiff_select *s, struct tiff_meta *m, struct choice *c)
+static int choose(struct tiff_file *f, const struct tiff_select *s, struct tiff_meta *m,
+		  struct choice *c)
 {
 	static const struct tiff_select all;
 	size_t first = 0, last = f->pages;
@@ -126,11 +135,12 @@ static int choose(struct tiff_file *f, const struct tiff_select *s, struct tiff_
 		return -1;
 	of_axis = s->channel > 0 && f->samples == 1;
 	if (of_axis && (size_t)s->channel > (m->size_c ? m->size_c : 1))
-		return error("'%s': %zu channels, expected at least %ld for --channel %ld", f->path, m->size_c ? m->size_c : 1, s->channel,
-			     s->channel);
+		return error("'%s': %zu channels, expected at least %ld for --channel %ld", f->path,
+			     m->size_c ? m->size_c : 1, s->channel, s->channel);
 	if (s->first > 0) {
 		if (s->last < s->first || (size_t)s->last > f->pages)
-			return error("'%s': %zu pages, expected --pages %ld-%ld among them", f->path, f->pages, s->first, s->last);
+			return error("'%s': %zu pages, expected --pages %ld-%ld among them",
+				     f->path, f->pages, s->first, s->last);
 		first = (size_t)s->first - 1;
 		last = (size_t)s->last;
 	}
@@ -139,7 +149,8 @@ static int choose(struct tiff_file *f, const struct tiff_select *s, struct tiff_
 		if (!of_axis || channel_of(m, p) == (size_t)s->channel - 1)
 			c->page[c->n++] = p;
 	if (c->n == 0)
-		return error("'%s': no page of channel %ld in pages %zu-%zu, expected one", f->path, s->channel, first + 1, last);
+		return error("'%s': no page of channel %ld in pages %zu-%zu, expected one", f->path,
+			     s->channel, first + 1, last);
 	settle_axes(m, c, of_axis);
 	return 0;
 }
@@ -147,13 +158,15 @@ static int choose(struct tiff_file *f, const struct tiff_select *s, struct tiff_
 /* ---- reading */
 
 /* Opens, scans and chooses; on success the caller closes f, frees c->page and clears m. */
-static int begin(const char *path, const struct tiff_select *s, struct tiff_file *f, struct tiff_meta *m, struct choice *c)
+static int begin(const char *path, const struct tiff_select *s, struct tiff_file *f,
+		 struct tiff_meta *m, struct choice *c)
 {
 	*m = (struct tiff_meta){ 0 };
 	*c = (struct choice){ 0 };
 	if (tiff_open(f, path, false) != 0)
 		goto fail;
-	if (tiff_scan(f, s && s->first > 0 ? (size_t)s->first - 1 : 0, s && s->first > 0 ? (size_t)s->last - 1 : SIZE_MAX) != 0)
+	if (tiff_scan(f, s && s->first > 0 ? (size_t)s->first - 1 : 0,
+		      s && s->first > 0 ? (size_t)s->last - 1 : SIZE_MAX) != 0)
 		goto fail;
 	tiff_describe(f, m);
 	if (choose(f, s, m, c) != 0)
@@ -225,7 +238,8 @@ done:
 	return rc;
 }
 
-int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m)
+int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a,
+		     struct tiff_meta *m)
 {
 	struct array wide = { 0 };
 	size_t n, page;
@@ -241,11 +255,11 @@ int tiff_read_labels(const char *path, const struct tiff_select *s, struct array
 	case DT_I32:
 		for (size_t i = 0; i < n; i++)
 			if (((const int32_t *)a->data)[i] < 0) {
-				error("'%s': page %zu: label %" PRId32 ", expected none below 0", path, i / page + 1,
-				      ((const int32_t *)a->data)[i]);
+				error("'%s': page %zu: label %" PRId32 ", expected none below 0",
+				      path, i / page + 1, ((const int32_t *)a->data)[i]);
 				goto fail;
 			}
-		a->type = DT_U32;	/* the same bits */
+		a->type = DT_U32; /* the same bits */
 		return 0;
 	case DT_U8:
 	case DT_U16:
@@ -253,12 +267,14 @@ int tiff_read_labels(const char *path, const struct tiff_select *s, struct array
 			goto fail;
 		to = wide.data;
 		for (size_t i = 0; i < n; i++)
-			to[i] = a->type == DT_U8 ? ((const uint8_t *)a->data)[i] : ((const uint16_t *)a->data)[i];
+			to[i] = a->type == DT_U8 ? ((const uint8_t *)a->data)[i]
+						 : ((const uint16_t *)a->data)[i];
 		array_clear(a);
 		*a = wide;
 		return 0;
 	default:
-		error("'%s': page 1: labels of type %s, expected u8, u16, u32 or i32", path, dtype_name(a->type));
+		error("'%s': page 1: labels of type %s, expected u8, u16, u32 or i32", path,
+		      dtype_name(a->type));
 	}
 fail:
 	array_clear(a);
@@ -292,7 +308,8 @@ int tiff_made_by(const char *path, const char *provenance)
 	struct stat st;
 	int made = 0;
 
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0 || access(path, R_OK) != 0)
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+	    access(path, R_OK) != 0)
 		return 0;
 	if (tiff_open(&f, path, true) == 0 && tiff_scan(&f, 0, SIZE_MAX) == 0) {
 		tiff_describe(&f, &m);

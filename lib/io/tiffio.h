@@ -1,50 +1,66 @@
-/* lib/io/tiffio.h: TIFF stacks in and out (libtiff): classic and BigTIFF, strips and tiles, any compression, either byte order, "-" for
- * stdin (read to memory first) and stdout.  common.md section 2 and 5 are the contract; sizes are checked against the file's
- * length before anything is allocated. */
+/* lib/io/tiffio.h: TIFF stacks in and out (libtiff): classic and BigTIFF, strips and tiles, any
+ * compression, either byte order, "-" for stdin (read to memory first) and stdout.  Sizes are
+ * checked against what a file of its length can hold before anything is allocated; a message names
+ * file and page. */
 #ifndef IO_TIFFIO_H
 #define IO_TIFFIO_H
 
 #include "base/array.h"
 
-/* What the file says of itself (OME-XML, ImageJ description, resolution tags), 0 or "" where it says nothing. */
+/* What the file says of itself (OME-XML, ImageJ description, resolution tags), 0 or "" where it
+ * says nothing. */
 struct tiff_meta {
-	double pixel_um;	/* x spacing */
+	double pixel_um; /* x spacing */
 	double z_step_um;
-	size_t size_c, size_z, size_t_;	/* of the pages read; 0: unknown; the product equals the pages when known */
-	char axes[8];		/* page axes longer than 1, slow to fast, of the pages read, e.g. "TCZ"; "": one page, or unknown */
-	char *provenance;	/* ImageDescription from "scopeline=" on (see tiff_write), NULL if none; owned */
+	/* of the pages read; 0: unknown; the product equals the pages when known */
+	size_t size_c, size_z, size_t_;
+	/* page axes longer than 1, slow to fast, of the pages read; "": one page, unknown */
+	char axes[8];
+	/* ImageDescription from "scopeline=" on (see tiff_write), NULL if none; owned */
+	char *provenance;
 };
 void tiff_meta_clear(struct tiff_meta *m);
 
 struct tiff_select {
-	long first, last;	/* 1-based pages of the file of --pages A-B; 0,0: all.  Pages beside them may be of any size and type */
-	long channel;		/* 1-based --channel; 0: not given.  Of a multi-sample page, or of axis C of a hyperstack */
-	const char *axes;	/* --axes, page axes slow to fast, "TCZ" or "TCZYX"; NULL: from the file.  One letter takes all
-				 * pages; several take their sizes from the file, -1 if it does not say them */
+	/* 1-based pages of the file, of --pages A-B; 0,0: all.  Pages beside them may be of any
+	 * size and type */
+	long first, last;
+	/* 1-based --channel, of a page of several samples or of axis C; 0: not given */
+	long channel;
+	/* --axes, page axes slow to fast, "TCZ" or "TCZYX"; NULL: from the file.  One letter
+	 * takes all pages; several take their sizes from the file, -1 if it does not say them */
+	const char *axes;
 };
 
-/* s may be NULL: all pages, one sample per pixel.  Resolution tags alone, without OME-XML or ImageJ's unit, count as a pixel size
- * only below 20 um: above, they are dots per inch of a printer.
- * Shape and type only (a is filled but for data); reads every page's header.  0, or -1 after reporting. */
+/* s may be NULL: all pages, one sample per pixel.  Resolution tags alone, without OME-XML or
+ * ImageJ's unit, count as a pixel size only below 20 um: above, they are dots per inch of a
+ * printer.
+ * Shape and type only (a is filled but for data); reads every page's header.  0, or -1
+ * after reporting. */
 int tiff_probe(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
 /* The pages, in native type.  a and m are the caller's, cleared on failure.  m may be NULL. */
 int tiff_read(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
-/* Labels: u8, u16, u32, i32 >= 0 to u32 in a; a negative or a float is an error naming page and value. */
-int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
+/* Labels: u8, u16, u32, i32 >= 0 to u32 in a; a negative or a float is an error naming page and
+ * value. */
+int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a,
+		     struct tiff_meta *m);
 
 enum tiff_compress { TIFF_NONE, TIFF_DEFLATE, TIFF_ZSTD };
 struct tiff_out {
 	enum tiff_compress compress;
-	bool predictor_float;		/* with a compression and floating-point pixels only */
-	double pixel_um, z_step_um;	/* 0: not written */
-	const char *provenance;		/* of provenance_text, follows the ImageJ header of ImageDescription; NULL: none */
-	int threads;			/* strips compressed in parallel; 0: all online */
+	bool predictor_float;	    /* with a compression and floating-point pixels only */
+	double pixel_um, z_step_um; /* 0: not written */
+	/* of provenance_text, follows the ImageJ header of ImageDescription; NULL: none */
+	const char *provenance;
+	int threads;		    /* strips compressed in parallel; 0: all online */
 };
-/* Writes a (any dtype) atomically; BigTIFF above 4 GiB.  Same arguments, same bytes, whatever the threads.  The pixel size stands
- * in the resolution tags (per cm) and, exactly, in a line pixel_um of the description.  0, or -1 after reporting. */
+/* Writes a (any dtype) atomically; BigTIFF above 4 GiB.  Same arguments, same bytes, whatever the
+ * threads.  The pixel size stands in the resolution tags (per cm) and, exactly, in a line pixel_um
+ * of the description.  0, or -1 after reporting. */
 int tiff_write(const char *path, const struct array *a, const struct tiff_out *o);
 
-/* Is there a complete TIFF at path whose provenance equals text?  1 yes, 0 no (absent, unreadable, other).  Never reports. */
+/* Is there a complete TIFF at path whose provenance equals text?  1 yes, 0 no (absent, unreadable,
+ * other).  Never reports. */
 int tiff_made_by(const char *path, const char *provenance);
 
 #endif

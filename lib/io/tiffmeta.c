@@ -43,7 +43,8 @@ static bool is_imagej(const char *text)
 	return strncmp(text, "ImageJ=", 7) == 0;
 }
 
-/* Pages of ImageJ go channel first, then slice, then frame; without any of the three they are slices. */
+/* Pages of ImageJ go channel first, then slice, then frame; without any of the three they are
+ * slices. */
 static void from_imagej(const struct tiff_file *f, struct tiff_meta *m)
 {
 	const char *text = f->description;
@@ -56,7 +57,7 @@ static void from_imagej(const struct tiff_file *f, struct tiff_meta *m)
 	if (m->size_c * m->size_z * m->size_t_ == 1)
 		m->size_z = f->pages;
 	strcpy(m->axes, "TZC");
-	/* like ImageJ, which takes a resolution per cm together with the unit "um" for one per cm */
+	/* as in ImageJ: a resolution per cm together with the unit "um" means it */
 	if (unit && strcmp(unit, "um") == 0 && f->unit == RESUNIT_CENTIMETER)
 		um = 1e4;
 	if (um > 0 && f->resolution > 0)

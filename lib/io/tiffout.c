@@ -27,9 +27,9 @@ struct writer {
 	off_t at;
 	TIFF *tif;
 	char message[200];
-	size_t row_bytes, rows, strips;	/* rows per strip, strips per page */
+	size_t row_bytes, rows, strips; /* rows per strip, strips per page */
 	bool predict;
-	char *packed[STRIPS_AT_ONCE];	/* [packed_cap] each */
+	char *packed[STRIPS_AT_ONCE]; /* [packed_cap] each */
 	size_t packed_len[STRIPS_AT_ONCE], packed_cap;
 };
 
@@ -89,8 +89,8 @@ static toff_t on_size(thandle_t handle)
 	return fstat(((struct writer *)handle)->fd, &st) == 0 ? (toff_t)st.st_size : 0;
 }
 
-__attribute__((format(printf, 4, 0)))
-static int on_error(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int on_error(TIFF *tif, void *user, const char *module,
+							  const char *fmt, va_list ap)
 {
 	struct writer *w = user;
 
@@ -144,16 +144,21 @@ static char *description(const struct array *a, const struct tiff_out *o)
 static int set_tags(struct writer *w, size_t page)
 {
 	static const uint16_t schemes[] = {
-		[TIFF_NONE] = COMPRESSION_NONE, [TIFF_DEFLATE] = COMPRESSION_ADOBE_DEFLATE, [TIFF_ZSTD] = COMPRESSION_ZSTD,
+		[TIFF_NONE] = COMPRESSION_NONE,
+		[TIFF_DEFLATE] = COMPRESSION_ADOBE_DEFLATE,
+		[TIFF_ZSTD] = COMPRESSION_ZSTD,
 	};
 	const struct array *a = w->a;
 	TIFF *t = w->tif;
-	int format = a->type == DT_F32 || a->type == DT_F64				? SAMPLEFORMAT_IEEEFP
-		     : a->type == DT_I8 || a->type == DT_I16 || a->type == DT_I32 ? SAMPLEFORMAT_INT
-										    : SAMPLEFORMAT_UINT;
-	int good = TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)a->nx) && TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)a->ny) &&
+	int format = a->type == DT_F32 || a->type == DT_F64 ? SAMPLEFORMAT_IEEEFP
+		     : a->type == DT_I8 || a->type == DT_I16 || a->type == DT_I32
+			     ? SAMPLEFORMAT_INT
+			     : SAMPLEFORMAT_UINT;
+	int good = TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)a->nx) &&
+		   TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)a->ny) &&
 		   TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, (int)(8 * dtype_size(a->type))) &&
-		   TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, format) && TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 1) &&
+		   TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, format) &&
+		   TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 1) &&
 		   TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK) &&
 		   TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
 		   TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (uint32_t)w->rows) &&
@@ -163,7 +168,8 @@ static int set_tags(struct writer *w, size_t page)
 		good = good && TIFFSetField(t, TIFFTAG_PREDICTOR, PREDICTOR_FLOATINGPOINT);
 	if (w->o->pixel_um > 0)
 		good = good && TIFFSetField(t, TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER) &&
-		       TIFFSetField(t, TIFFTAG_XRESOLUTION, 1e4 / w->o->pixel_um) && TIFFSetField(t, TIFFTAG_YRESOLUTION, 1e4 / w->o->pixel_um);
+		       TIFFSetField(t, TIFFTAG_XRESOLUTION, 1e4 / w->o->pixel_um) &&
+		       TIFFSetField(t, TIFFTAG_YRESOLUTION, 1e4 / w->o->pixel_um);
 	if (page == 0) {
 		char *text = description(a, w->o);
 
@@ -175,8 +181,8 @@ static int set_tags(struct writer *w, size_t page)
 
 /* ---- strips */
 
-/* Floating-point predictor (Adobe Photoshop TIFF technical note 3): the bytes of a row by significance, highest first, then
- * differences along the row. */
+/* Floating-point predictor (Adobe Photoshop TIFF technical note 3): the bytes of a row by
+ * significance, highest first, then differences along the row. */
 static void predict_row(unsigned char *to, const unsigned char *from, size_t n, size_t size)
 {
 	const uint16_t one = 1;
@@ -199,7 +205,8 @@ static size_t strip_rows(const struct writer *w, size_t strip)
 /* Strips are numbered through all pages. */
 static const char *strip_data(const struct writer *w, size_t strip)
 {
-	return (const char *)w->a->data + (strip / w->strips * w->a->ny + strip % w->strips * w->rows) * w->row_bytes;
+	return (const char *)w->a->data +
+	       (strip / w->strips * w->a->ny + strip % w->strips * w->rows) * w->row_bytes;
 }
 
 /* Packs one strip into w->packed[slot]; 0 or -1. */
@@ -215,24 +222,30 @@ static int pack(struct writer *w, size_t strip, size_t slot)
 		if (!predicted)
 			return -1;
 		for (size_t r = 0; r < rows; r++)
-			predict_row(predicted + r * w->row_bytes, (const unsigned char *)from + r * w->row_bytes, w->a->nx,
+			predict_row(predicted + r * w->row_bytes,
+				    (const unsigned char *)from + r * w->row_bytes, w->a->nx,
 				    dtype_size(w->a->type));
 		from = (const char *)predicted;
 	}
 	if (w->o->compress == TIFF_DEFLATE) {
 		uLongf len = w->packed_cap;
 
-		rc = compress2((Bytef *)w->packed[slot], &len, (const Bytef *)from, bytes, DEFLATE_LEVEL) == Z_OK ? 0 : -1;
+		rc = compress2((Bytef *)w->packed[slot], &len, (const Bytef *)from, bytes,
+			       DEFLATE_LEVEL) == Z_OK
+			     ? 0
+			     : -1;
 		w->packed_len[slot] = len;
 	} else {
-		w->packed_len[slot] = ZSTD_compress(w->packed[slot], w->packed_cap, from, bytes, ZSTD_LEVEL);
+		w->packed_len[slot] =
+			ZSTD_compress(w->packed[slot], w->packed_cap, from, bytes, ZSTD_LEVEL);
 		rc = ZSTD_isError(w->packed_len[slot]) ? -1 : 0;
 	}
 	free(predicted);
 	return rc;
 }
 
-/* Packs strips [from, from + n), n <= STRIPS_AT_ONCE; what a strip becomes does not depend on the thread that packs it. */
+/* Packs strips [from, from + n), n <= STRIPS_AT_ONCE; what a strip becomes does not depend on the
+ * thread that packs it. */
 static int pack_all(struct writer *w, size_t from, size_t n)
 {
 	int failed = 0;
@@ -248,18 +261,21 @@ static int write_strips(struct writer *w)
 	size_t total = w->a->nz * w->strips;
 
 	for (size_t s = 0; s < total; s++) {
-		size_t slot = s % STRIPS_AT_ONCE, left = total - s, bytes = strip_rows(w, s) * w->row_bytes;
+		size_t slot = s % STRIPS_AT_ONCE, left = total - s,
+		       bytes = strip_rows(w, s) * w->row_bytes;
 		const char *data = strip_data(w, s);
 
 		if (s % w->strips == 0 && set_tags(w, s / w->strips) != 0)
 			return -1;
 		if (w->o->compress != TIFF_NONE) {
-			if (slot == 0 && pack_all(w, s, left < STRIPS_AT_ONCE ? left : STRIPS_AT_ONCE) != 0)
+			if (slot == 0 &&
+			    pack_all(w, s, left < STRIPS_AT_ONCE ? left : STRIPS_AT_ONCE) != 0)
 				return -1;
 			data = w->packed[slot];
 			bytes = w->packed_len[slot];
 		}
-		if (TIFFWriteRawStrip(w->tif, (uint32_t)(s % w->strips), (void *)(uintptr_t)data, (tmsize_t)bytes) < 0)
+		if (TIFFWriteRawStrip(w->tif, (uint32_t)(s % w->strips), (void *)(uintptr_t)data,
+				      (tmsize_t)bytes) < 0)
 			return -1;
 		if ((s + 1) % w->strips == 0 && !TIFFWriteDirectory(w->tif))
 			return -1;
@@ -274,17 +290,22 @@ static int plan(struct writer *w)
 	size_t bytes;
 
 	if (array_count(a) == 0 || a->nx > UINT32_MAX || a->ny > UINT32_MAX)
-		return error("'%s': %zu pages of %zu x %zu pixels, expected some and none beyond 2^32", w->path, a->nz, a->ny, a->nx);
+		return error(
+			"'%s': %zu pages of %zu x %zu pixels, expected some and none beyond 2^32",
+			w->path, a->nz, a->ny, a->nx);
 	w->row_bytes = a->nx * dtype_size(a->type);
 	w->rows = STRIP_BYTES / w->row_bytes;
 	w->rows = w->rows < 1 ? 1 : w->rows > a->ny ? a->ny : w->rows;
 	w->strips = (a->ny - 1) / w->rows + 1;
-	w->predict = w->o->predictor_float && w->o->compress != TIFF_NONE && (a->type == DT_F32 || a->type == DT_F64);
+	w->predict = w->o->predictor_float && w->o->compress != TIFF_NONE &&
+		     (a->type == DT_F32 || a->type == DT_F64);
 	w->threads = w->o->threads > 0 ? w->o->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (w->o->compress == TIFF_NONE)
 		return 0;
 	bytes = w->rows * w->row_bytes;
-	w->packed_cap = compressBound(bytes) > ZSTD_compressBound(bytes) ? compressBound(bytes) : ZSTD_compressBound(bytes);
+	w->packed_cap = compressBound(bytes) > ZSTD_compressBound(bytes)
+				? compressBound(bytes)
+				: ZSTD_compressBound(bytes);
 	for (size_t i = 0; i < STRIPS_AT_ONCE && i < a->nz * w->strips; i++) {
 		w->packed[i] = mem_try(w->path, w->packed_cap, 1);
 		if (!w->packed[i])
@@ -295,7 +316,8 @@ static int plan(struct writer *w)
 
 static int write_all(struct writer *w, struct out *out)
 {
-	/* directories: some 300 bytes and 16 for each strip; 32-bit offsets have to reach the last of them */
+	/* directories: some 300 bytes and 16 for each strip; 32-bit offsets have to reach the last
+	 * of them */
 	size_t bytes = array_bytes(w->a) + w->a->nz * (1024 + 16 * w->strips) + (1 << 20);
 	TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
 	int rc;
@@ -305,8 +327,9 @@ static int write_all(struct writer *w, struct out *out)
 	TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, w);
 	TIFFOpenOptionsSetWarningHandlerExtR(options, on_error, w);
 	w->fd = out_fd(out);
-	w->tif = TIFFClientOpenExt(w->path, bytes > UINT32_MAX ? "w8m" : "wm", (thandle_t)w, on_read, on_write, on_seek, on_close, on_size,
-				   NULL, NULL, options);
+	w->tif =
+		TIFFClientOpenExt(w->path, bytes > UINT32_MAX ? "w8m" : "wm", (thandle_t)w, on_read,
+				  on_write, on_seek, on_close, on_size, NULL, NULL, options);
 	TIFFOpenOptionsFree(options);
 	rc = w->tif ? write_strips(w) : -1;
 	if (w->tif)

@@ -37,9 +37,13 @@ static size_t expansion(TIFF *tif)
 
 static int pixel_type(uint16_t bits, uint16_t format, enum dtype *t)
 {
-	static const struct { uint16_t format, bits; enum dtype type; } types[] = {
-		{ SAMPLEFORMAT_UINT, 8, DT_U8 },    { SAMPLEFORMAT_UINT, 16, DT_U16 },	 { SAMPLEFORMAT_UINT, 32, DT_U32 },
-		{ SAMPLEFORMAT_INT, 8, DT_I8 },	    { SAMPLEFORMAT_INT, 16, DT_I16 },	 { SAMPLEFORMAT_INT, 32, DT_I32 },
+	static const struct {
+		uint16_t format, bits;
+		enum dtype type;
+	} types[] = {
+		{ SAMPLEFORMAT_UINT, 8, DT_U8 },     { SAMPLEFORMAT_UINT, 16, DT_U16 },
+		{ SAMPLEFORMAT_UINT, 32, DT_U32 },   { SAMPLEFORMAT_INT, 8, DT_I8 },
+		{ SAMPLEFORMAT_INT, 16, DT_I16 },    { SAMPLEFORMAT_INT, 32, DT_I32 },
 		{ SAMPLEFORMAT_IEEEFP, 32, DT_F32 }, { SAMPLEFORMAT_IEEEFP, 64, DT_F64 },
 	};
 
@@ -80,7 +84,8 @@ static int check_colours(struct tiff_file *f, size_t page, uint16_t compression)
 		return tiff_fail(f, page, "palette colours, expected grey or separate samples");
 	case PHOTOMETRIC_YCBCR:
 		if (compression != COMPRESSION_JPEG)
-			return tiff_fail(f, page, "YCbCr colours, expected grey or separate samples");
+			return tiff_fail(f, page,
+					 "YCbCr colours, expected grey or separate samples");
 		TIFFSetField(f->tif, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
 		return 0;
 	case PHOTOMETRIC_CIELAB:
@@ -88,13 +93,15 @@ static int check_colours(struct tiff_file *f, size_t page, uint16_t compression)
 	case PHOTOMETRIC_ITULAB:
 	case PHOTOMETRIC_LOGL:
 	case PHOTOMETRIC_LOGLUV:
-		return tiff_fail(f, page, "Lab or logarithmic colours, expected grey or separate samples");
+		return tiff_fail(f, page,
+				 "Lab or logarithmic colours, expected grey or separate samples");
 	default:
 		return 0;
 	}
 }
 
-/* The current directory is page number f->pages: compares it with page `like`, adds up *need bytes of pixels. */
+/* The current directory is page number f->pages: compares it with page `like`, adds up *need bytes
+ * of pixels. */
 static int check_page(struct tiff_file *f, size_t like, size_t *need)
 {
 	uint32_t width = 0, height = 0;
@@ -113,10 +120,14 @@ static int check_page(struct tiff_file *f, size_t like, size_t *need)
 	if (width == 0 || height == 0 || samples == 0)
 		return tiff_fail(f, page, "%u x %u pixels, expected some", height, width);
 	if (pixel_type(bits, format, &type) != 0)
-		return tiff_fail(f, page, "%d-bit %s pixels, expected integers of 8, 16 or 32 or floating-point of 32 or 64 bits", bits,
-				 format_name(format));
+		return tiff_fail(f, page,
+				 "%d-bit %s pixels, expected integers of 8, 16 or 32 or "
+				 "floating-point of 32 or 64 bits",
+				 bits, format_name(format));
 	if (!TIFFIsCODECConfigured(compression))
-		return tiff_fail(f, page, "compression %d, expected one that libtiff was built with", compression);
+		return tiff_fail(f, page,
+				 "compression %d, expected one that libtiff was built with",
+				 compression);
 	if (check_colours(f, page, compression) != 0)
 		return -1;
 	if (page <= like) {
@@ -126,15 +137,19 @@ static int check_page(struct tiff_file *f, size_t like, size_t *need)
 		f->samples = samples;
 	}
 	if (width != f->width || height != f->height)
-		return tiff_fail(f, page, "%u x %u pixels, expected %u x %u like page %zu", height, width, f->height, f->width,
-				 like + 1);
+		return tiff_fail(f, page, "%u x %u pixels, expected %u x %u like page %zu", height,
+				 width, f->height, f->width, like + 1);
 	if (type != f->type || samples != f->samples)
-		return tiff_fail(f, page, "%d samples of %s, expected %d of %s like page %zu", samples, dtype_name(type), f->samples,
-				 dtype_name(f->type), like + 1);
+		return tiff_fail(f, page, "%d samples of %s, expected %d of %s like page %zu",
+				 samples, dtype_name(type), f->samples, dtype_name(f->type),
+				 like + 1);
 	bytes = mem_mul(mem_mul(width, height), samples * dtype_size(type));
 	hold = mem_mul(f->len, expansion(f->tif));
 	if (bytes > hold || *need > hold - bytes)
-		return tiff_fail(f, page, "%u x %u pixels, expected no more than a file of %zu bytes can hold", height, width, f->len);
+		return tiff_fail(
+			f, page,
+			"%u x %u pixels, expected no more than a file of %zu bytes can hold",
+			height, width, f->len);
 	*need += bytes;
 	return 0;
 }
@@ -142,15 +157,17 @@ static int check_page(struct tiff_file *f, size_t like, size_t *need)
 /* ImageJ writes a stack beyond 4 GiB as one directory, with all pages dense after the first. */
 static void find_virtual_pages(struct tiff_file *f)
 {
-	const char *s = f->description && strncmp(f->description, "ImageJ=", 7) == 0 ? strstr(f->description, "\nimages=") : NULL;
+	const char *s = f->description && strncmp(f->description, "ImageJ=", 7) == 0
+				? strstr(f->description, "\nimages=")
+				: NULL;
 	size_t images = s ? strtoul(s + 8, NULL, 10) : 0;
 	size_t bytes = mem_mul(mem_mul(f->width, f->height), dtype_size(f->type));
 	uint16_t compression = COMPRESSION_NONE;
 	uint64_t *offset = NULL;
 
 	TIFFGetFieldDefaulted(f->tif, TIFFTAG_COMPRESSION, &compression);
-	if (f->pages != 1 || images < 2 || f->samples != 1 || compression != COMPRESSION_NONE || TIFFIsTiled(f->tif) ||
-	    !TIFFGetField(f->tif, TIFFTAG_STRIPOFFSETS, &offset) || !offset)
+	if (f->pages != 1 || images < 2 || f->samples != 1 || compression != COMPRESSION_NONE ||
+	    TIFFIsTiled(f->tif) || !TIFFGetField(f->tif, TIFFTAG_STRIPOFFSETS, &offset) || !offset)
 		return;
 	if (offset[0] == 0 || offset[0] > f->len || mem_mul(images, bytes) > f->len - offset[0] ||
 	    (f->page[0] > offset[0] && f->page[0] < offset[0] + images * bytes))
@@ -191,7 +208,8 @@ int tiff_scan(struct tiff_file *f, size_t first, size_t last)
 	TIFFGetFieldDefaulted(f->tif, TIFFTAG_RESOLUTIONUNIT, &f->unit);
 	for (;;) {
 		/* the only directory may stand for the many pages of ImageJ */
-		bool chosen = (f->pages >= first && f->pages <= last) || (f->pages == 0 && TIFFLastDirectory(f->tif));
+		bool chosen = (f->pages >= first && f->pages <= last) ||
+			      (f->pages == 0 && TIFFLastDirectory(f->tif));
 
 		if (chosen && check_page(f, first, &need) != 0)
 			return -1;
@@ -217,7 +235,8 @@ int tiff_go(struct tiff_file *f, size_t page)
 	uint16_t compression = COMPRESSION_NONE;
 
 	f->message[0] = '\0';
-	if (TIFFCurrentDirOffset(f->tif) != f->page[page] && !TIFFSetSubDirectory(f->tif, f->page[page]))
+	if (TIFFCurrentDirOffset(f->tif) != f->page[page] &&
+	    !TIFFSetSubDirectory(f->tif, f->page[page]))
 		return tiff_fail(f, page, "corrupt directory");
 	/* a property of the open directory, not of the file: it has to be set again */
 	TIFFGetFieldDefaulted(f->tif, TIFFTAG_COMPRESSION, &compression);
@@ -249,9 +268,11 @@ static int read_strips(struct tiff_file *f, size_t page, uint16_t sample, bool p
 	if (rows == 0 || rows > f->height)
 		rows = f->height;
 	strips = (f->height - 1) / rows + 1;
-	if ((size_t)TIFFScanlineSize(f->tif) != stored || TIFFNumberOfStrips(f->tif) < strips * (planar ? f->samples : 1u))
-		return tiff_fail(f, page, "rows of %zu bytes in %u strips, expected %zu in %u", (size_t)TIFFScanlineSize(f->tif),
-				 TIFFNumberOfStrips(f->tif), stored, strips);
+	if ((size_t)TIFFScanlineSize(f->tif) != stored ||
+	    TIFFNumberOfStrips(f->tif) < strips * (planar ? f->samples : 1u))
+		return tiff_fail(f, page, "rows of %zu bytes in %u strips, expected %zu in %u",
+				 (size_t)TIFFScanlineSize(f->tif), TIFFNumberOfStrips(f->tif),
+				 stored, strips);
 	if (per_pixel > 1) {
 		buf = mem_try(f->path, rows, stored);
 		if (!buf)
@@ -262,7 +283,8 @@ static int read_strips(struct tiff_file *f, size_t page, uint16_t sample, bool p
 		char *to = dst + (size_t)s * rows * row;
 		tmsize_t want = (tmsize_t)(n * stored);
 
-		if (TIFFReadEncodedStrip(f->tif, planar ? sample * strips + s : s, buf ? buf : to, want) != want) {
+		if (TIFFReadEncodedStrip(f->tif, planar ? sample * strips + s : s, buf ? buf : to,
+					 want) != want) {
 			tiff_fail(f, page, "truncated or corrupt strip %u", s + 1);
 			goto done;
 		}
@@ -286,24 +308,30 @@ static int read_tiles(struct tiff_file *f, size_t page, uint16_t sample, bool pl
 	TIFFGetField(f->tif, TIFFTAG_TILEWIDTH, &tw);
 	TIFFGetField(f->tif, TIFFTAG_TILELENGTH, &th);
 	want = TIFFTileSize(f->tif);
-	if (tw == 0 || th == 0 || want <= 0 || (size_t)want != mem_mul(mem_mul(tw, th), size * per_pixel) ||
+	if (tw == 0 || th == 0 || want <= 0 ||
+	    (size_t)want != mem_mul(mem_mul(tw, th), size * per_pixel) ||
 	    (size_t)want > mem_mul(f->len, expansion(f->tif)))
-		return tiff_fail(f, page, "tiles of %u x %u pixels, expected no more than a file of %zu bytes can hold", th, tw,
-				 f->len);
+		return tiff_fail(f, page,
+				 "tiles of %u x %u pixels, expected no more than a file of %zu "
+				 "bytes can hold",
+				 th, tw, f->len);
 	buf = mem_try(f->path, (size_t)want, 1);
 	if (!buf)
 		return -1;
 	for (size_t y = 0; y < f->height; y += th)
 		for (size_t x = 0; x < f->width; x += tw) {
-			uint32_t tile = TIFFComputeTile(f->tif, (uint32_t)x, (uint32_t)y, 0, planar ? sample : 0);
-			size_t w = f->width - x < tw ? f->width - x : tw, h = f->height - y < th ? f->height - y : th;
+			uint32_t tile = TIFFComputeTile(f->tif, (uint32_t)x, (uint32_t)y, 0,
+							planar ? sample : 0);
+			size_t w = f->width - x < tw ? f->width - x : tw,
+			       h = f->height - y < th ? f->height - y : th;
 
 			if (TIFFReadEncodedTile(f->tif, tile, buf, want) != want) {
 				tiff_fail(f, page, "truncated or corrupt tile %u", tile + 1);
 				goto done;
 			}
 			for (size_t r = 0; r < h; r++)
-				pick(dst + ((y + r) * f->width + x) * size, buf + (r * tw * per_pixel + (planar ? 0 : sample)) * size, w,
+				pick(dst + ((y + r) * f->width + x) * size,
+				     buf + (r * tw * per_pixel + (planar ? 0 : sample)) * size, w,
 				     size, per_pixel);
 		}
 	rc = 0;
