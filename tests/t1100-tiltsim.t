@@ -69,6 +69,10 @@ refused 'an overlap as large as the tile' overlap "$sim $small --tile 16 --overl
 refused 'one name for two products' phantom-out "$sim $small --phantom-out s.tif -o s.tif"
 
 failed() { ok "$1 exits 1 and names $2" "rm -f no.tif; $3; [ \$? = 1 ] && grep -qe '$2' err && [ ! -e no.tif ]"; }
+ok 'a bound of memory changes no byte, and is refused with one figure where nothing fits' \
+	"$sim $tiled -o m.tif && $sim $tiled --mem 2M -o m2.tif && same m.tif m2.tif &&
+	 $sim $small --forward abbe --points 9 --mem 2M -o y.tif && same x.tif y.tif; rc=\$?
+	 $sim $small --mem 100K -o no.tif 2>mem; [ \$? = 1 ] && [ \$(wc -l <mem) = 1 ] && grep -q bytes mem && [ \$rc = 0 ]"
 failed 'an absorption of another size' 'absorb.tif' "tiltsim --config pheno --slices 1 --phantom disks --size 20 --phantom-out absorb.tif -o s.tif && $sim --absorption absorb.tif -o no.tif phase.tif"
 failed 'a stack for an object' 'expected 1' "$sim -o no.tif stack.tif"
 failed 'an object that is missing' 'nothing.tif' "$sim -o no.tif nothing.tif"

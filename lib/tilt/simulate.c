@@ -27,22 +27,36 @@ struct sim {
 	struct fft *fft_object, *fft_image;
 };
 
-static size_t slots_of(struct dev *d, const struct simulate_opts *o, size_t ny, size_t nx,
-		       size_t tiles)
+static size_t bytes_for(struct dev *d, const struct simulate_opts *o, size_t ny, size_t nx,
+			size_t slots)
 {
-	return o->forward == FORWARD_ABBE ? 1 : transfer_slots(d, &o->optics, ny, nx, tiles);
-}
-
-size_t simulate_bytes(struct dev *d, const struct simulate_opts *o, size_t h, size_t w,
-		      size_t tiles)
-{
-	size_t ny = h + 2 * o->pad, nx = w + 2 * o->pad, slots = slots_of(d, o, ny, nx, tiles),
-	       half = nx / 2 + 1;
+	size_t half = nx / 2 + 1;
 	size_t own = slots * (ny * nx * 12 + ny * half * 24 + 2 * (ny + 1) * half * 8);
 
 	if (o->forward == FORWARD_ABBE)
 		return own + abbe_bytes(d, &o->optics, ny, nx);
 	return own + transfer_bytes(&o->optics, ny, nx, slots, slots, 1, false);
+}
+
+/* Tiles at once: what the transfer functions are fastest with, or what fits. */
+static size_t slots_of(struct dev *d, const struct simulate_opts *o, size_t ny, size_t nx,
+		       size_t tiles)
+{
+	size_t slots = transfer_slots(d, &o->optics, ny, nx, tiles);
+
+	if (o->forward == FORWARD_ABBE)
+		return 1;
+	while (slots > 1 && bytes_for(d, o, ny, nx, slots) > dev_mem(d))
+		slots /= 2;
+	return slots;
+}
+
+size_t simulate_bytes(struct dev *d, const struct simulate_opts *o, size_t h, size_t w,
+		      size_t tiles)
+{
+	size_t ny = h + 2 * o->pad, nx = w + 2 * o->pad;
+
+	return bytes_for(d, o, ny, nx, slots_of(d, o, ny, nx, tiles));
 }
 
 size_t simulate_host_bytes(const struct tile_plan *plan, size_t nz)
@@ -225,10 +239,15 @@ int simulate_stack(struct dev *d, const struct simulate_opts *o, const char *nam
 		   const float *phase, const float *absorption, const struct tile_plan *plan,
 		   const struct tilt *tilt, size_t nz, float *stack)
 {
+	size_t bytes = simulate_bytes(d, o, plan->h, plan->w, plan->count);
 	struct sim s;
 	float *tiles = stack;
 	int rc = -1;
 
+	if (bytes > dev_mem(d))
+		return error("'--mem': tiles of %zu x %zu need %zu bytes on the device, %zu are "
+			     "allowed",
+			     plan->h, plan->w, bytes, dev_mem(d));
 	if (plan->count > 1) {
 		tiles = mem_try(name, mem_mul(plan->count * nz, plan->h * plan->w), sizeof *tiles);
 		if (!tiles)

@@ -6,11 +6,15 @@
 #include "base/mem.h"
 #include "math/random.h"
 
-/* Points at once: as many as a CPU's cache holds, or as keep a GPU busy. */
+/* Points at once: as many as a CPU's cache holds, or as keep a GPU busy; at most a quarter of the
+ * memory. */
 static size_t batch_of(struct dev *d, size_t plane)
 {
-	size_t room = dev_is_cpu(d) ? (size_t)2 << 20 : dev_mem(d) / 4, n = room / (plane * 8);
+	size_t cache = (size_t)2 << 20, room = dev_mem(d) / 4, n;
 
+	if (dev_is_cpu(d) && room > cache)
+		room = cache;
+	n = room / (plane * 8);
 	return n < 1 ? 1 : n > 64 ? 64 : n;
 }
 
