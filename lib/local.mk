@@ -51,3 +51,4 @@ libscopeline_a_SOURCES += lib/tilt/simulate.c lib/tilt/simulate.h
 libscopeline_a_SOURCES += lib/tilt/simulate_abbe.c lib/tilt/simulate_abbe.h
 libscopeline_a_SOURCES += lib/tilt/phantom.c lib/tilt/phantom.h
 libscopeline_a_SOURCES += lib/tilt/field.c lib/tilt/field.h
+libscopeline_a_SOURCES += lib/dev/binary.c

@@ -285,6 +285,7 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->id = e[i].id;
 	d->name = mem_printf("%s: %s", e[i].platform_name, e[i].name);
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
+	d->keeps_binaries = strcasecmp(e[i].platform_name, "Portable Computing Language") == 0;
 	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 && !getenv("SCOPELINE_NO_FP64");
 	d->threads = o->threads > 0 ? o->threads : omp_get_num_procs();
 	omp_set_num_threads(d->threads);	/* what regions that name no number use */

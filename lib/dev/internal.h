@@ -27,6 +27,7 @@ struct dev {
 	cl_command_queue queue;
 	char *name;
 	bool cpu, fp64, profiled, clfft;	/* clfft: the library was started for it */
+	bool keeps_binaries;	/* built programs are kept on disk: see binary.c */
 	int threads, work_group;
 	enum fft_choice fft;
 	size_t mem, used, largest;	/* bounds on all buffers together, their sum now, bound on one buffer */
@@ -54,6 +55,13 @@ void profile_kernel(const char *kernel, double seconds, size_t bytes);
 
 /* Waits for an event and adds its time to the profile; releases it.  0, or -1 after reporting. */
 int profile_event(const char *kernel, cl_event e, size_t bytes);
+
+/* Where the built program of these texts and options is kept, or NULL: nowhere.  The caller frees. */
+char *binary_path(const struct dev *d, const char *const text[2], const char *options);
+/* The built program, or NULL: there is none, or it does not fit. */
+cl_program binary_load(struct dev *d, const char *path, const char *options);
+/* Keeps it, whole or not at all; that it cannot be kept is no error. */
+void binary_save(const char *path, cl_program p);
 
 double seconds_now(void);	/* a monotonic clock */
 

@@ -35,9 +35,13 @@ static cl_program build(struct dev *d, const char *name, const char *source)
 {
 	const char *text[2] = { source_of("cl/common.clh"), source };
 	char *options = mem_printf("-cl-std=CL1.2%s%s", d->fp64 ? " -DHAVE_FP64" : "", d->cpu ? " -DON_CPU" : "");
+	char *path = binary_path(d, text, options);
 	cl_int e;
-	cl_program p = clCreateProgramWithSource(d->context, 2, text, NULL, &e);
+	cl_program p = path ? binary_load(d, path, options) : NULL;
 
+	if (p)
+		goto done;
+	p = clCreateProgramWithSource(d->context, 2, text, NULL, &e);
 	if (!p) {
 		cl_failed(name, "clCreateProgramWithSource", e);
 		goto done;
@@ -50,7 +54,10 @@ static cl_program build(struct dev *d, const char *name, const char *source)
 		clReleaseProgram(p);
 		p = NULL;
 	}
+	if (p && path)
+		binary_save(path, p);
 done:
+	free(path);
 	free(options);
 	return p;
 }
