@@ -170,11 +170,41 @@ static struct loss_opts loss_options(const struct work *w)
 	return o;
 }
 
+/* Device bytes of search and reconstruction of one stack; 0: not needed.  0, or -1 after reporting what has no room. */
+static int device_sizes(struct tool *t, const struct work *w, size_t *search, struct thin_size *recon)
+{
+	struct loss_opts o = loss_options(w);
+	size_t nz = w->stack.nz, pad = 2 * tilt_options.pad;
+	struct thin_size s = { 0 };
+
+	if ((opts.optimize.n > 0 || opts.loss_only) &&
+	    loss_plan(t->d, &o, nz, w->plan.h, w->plan.w, w->plan.count, &s) != 0)
+		return -1;
+	*search = s.bytes;
+	return thin_plan(t->d, &w->optics, nz, w->plan.h + pad, w->plan.w + pad, w->plan.count, false, recon);
+}
+
+/* Both keep their memory from stack to stack, unless there is too little of it. */
+static int share_device(struct tool *t, const struct work *w)
+{
+	struct thin_size recon;
+	size_t search;
+
+	if (opts.model == MODEL_THICK)
+		return 0;
+	if (device_sizes(t, w, &search, &recon) != 0)
+		return -1;
+	t->turns = search > 0 && search + recon.bytes > dev_mem(t->d);
+	return 0;
+}
+
 /* The search's device side for this stack's optics. */
 static int ready_search(struct tool *t, struct job *j, struct work *w)
 {
 	struct loss_opts o = loss_options(w);
 
+	if (t->turns && t->recon_made)
+		recon_clear(&t->recon);
 	if (o.contrast.pad >= w->plan.h || o.contrast.pad >= w->plan.w)
 		return error("'%s': opt-pad %zu, expected less than the tile's %zu x %zu", j->input, o.contrast.pad, w->plan.h,
 			     w->plan.w);
@@ -334,6 +364,8 @@ static int thin_images_of(struct tool *t, struct job *j, struct work *w)
 
 	if (array_init(&w->out, j->input, DT_F32, both ? 2 : 1, w->stack.ny, w->stack.nx) != 0)
 		return -1;
+	if (t->turns && t->search_made)
+		search_clear(&t->search);
 	page = w->out.data;
 	to[PHASE] = opts.outputs == OUTPUT_ABSORPTION ? NULL : page;
 	to[ABSORPTION] = opts.outputs == OUTPUT_PHASE ? NULL : both ? page + n : page;
@@ -396,7 +428,7 @@ static int compute(void *tool, struct job *j)
 	struct tool *t = tool;
 	struct work *w = j->data;
 
-	if (set_up(t, j, w) != 0 || (opts.model == MODEL_THIN && ready_recon(t, w) != 0))
+	if (set_up(t, j, w) != 0 || share_device(t, w) != 0 || (opts.model == MODEL_THIN && ready_recon(t, w) != 0))
 		return -1;
 	if (tilt_options.tilt_csv && take_table(t, &t->given, j, w) != 0)
 		return -1;
@@ -437,36 +469,36 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 {
 	struct tool *t = tool;
 	struct tiff_select select = common_select();
-	struct tiff_meta m = { 0 };
-	struct array a = { 0 };
-	struct optics o;
-	struct tile_plan tiles = { 0 };
-	struct thin_size size = { 0 };
-	size_t h, w;
+	struct work w = { 0 };
+	struct array *a = &w.stack;
 	int rc = -1;
 
-	if (tiff_probe(j->input, &select, &a, &m) != 0 || tilt_optics(j->input, &m, a.nz, opts.model == MODEL_THIN, &o) != 0)
+	if (tiff_probe(j->input, &select, a, &w.meta) != 0 ||
+	    tilt_optics(j->input, &w.meta, a->nz, opts.model == MODEL_THIN, &w.optics) != 0)
 		goto done;
-	tilt_tiles(a.ny, a.nx, &tiles);
-	h = tiles.h + 2 * tilt_options.pad;
-	w = tiles.w + 2 * tilt_options.pad;
-	*p = (struct job_plan){ .type = a.type, .nz = a.nz, .ny = a.ny, .nx = a.nx };
-	p->host_bytes = a.nz * a.ny * a.nx * 4 + tiles.count * tiles.h * tiles.w * 4;
+	tilt_tiles(a->ny, a->nx, &w.plan);
+	*p = (struct job_plan){ .type = a->type, .nz = a->nz, .ny = a->ny, .nx = a->nx };
+	p->host_bytes = (a->nz * a->ny * a->nx + w.plan.count * w.plan.h * w.plan.w) * 4;
 	if (opts.model == MODEL_THICK) {
-		struct thick_opts k = { o, opts.z_pad, tilt_options.pad, opts.reg, opts.ratio };
+		struct thick_opts k = thick_options(&w);
 
-		p->device_bytes = thick_bytes(&k, a.nz, tiles.h, tiles.w);
-		p->blocks = tiles.count;
+		p->device_bytes = thick_bytes(&k, a->nz, w.plan.h, w.plan.w);
+		p->blocks = w.plan.count;
 	} else {
-		if (thin_plan(t->d, &o, a.nz, h, w, tiles.count, false, &size) != 0)
+		struct thin_size size;
+		size_t search;
+
+		if (device_sizes(t, &w, &search, &size) != 0)
 			goto done;
-		p->device_bytes = size.bytes;
-		p->blocks = (tiles.count + size.tiles - 1) / size.tiles;
+		p->device_bytes = search + size.bytes;
+		if (p->device_bytes > dev_mem(t->d))	/* they take turns */
+			p->device_bytes = search > size.bytes ? search : size.bytes;
+		p->blocks = (w.plan.count + size.tiles - 1) / size.tiles;
 	}
 	rc = 0;
 done:
-	tile_plan_clear(&tiles);
-	tiff_meta_clear(&m);
+	tile_plan_clear(&w.plan);
+	tiff_meta_clear(&w.meta);
 	return rc;
 }
 

@@ -82,6 +82,7 @@ struct tool {
 	struct recon recon;
 	struct search search;
 	bool recon_made, search_made;
+	bool turns;			/* the device has no room for both: each leaves it to the other */
 	struct optics recon_optics, search_optics;
 	size_t broken;			/* tiles whose search ended early */
 };

@@ -241,6 +241,41 @@ static void test_losses(void)
 	test_loss(LOSS_MIDBAND, INVERSE_DIAG_PEER, &pheno, false, 22, "pheno, even by odd");
 }
 
+/* What a plan says is what is taken, so that a bound on device memory is known to hold before anything is computed. */
+static void test_plans(void)
+{
+	const size_t sizes[][3] = { { 7, 40, 37 }, { 21, 33, 64 }, { 1, 25, 128 } }, none[2] = { 0, 0 };
+
+	for (size_t k = 0; k < 3; k++) {
+		const size_t field[2] = { 2 * sizes[k][1], sizes[k][2] }, tile[2] = { sizes[k][1], sizes[k][2] };
+		struct recon_opts ro = { .optics = pheno, .contrast = { .pad = 3 } };
+		struct loss_opts lo = { .optics = pheno, .kind = LOSS_MIDBAND, .band = { .1, .5 }, .contrast = { .pad = 4 } };
+		size_t before = dev_mem_used(dev), recon, search;
+		struct tile_plan plan;
+		struct recon r;
+		struct search s;
+		int rc;
+
+		tile_plan_init(&plan, field, tile, none);
+		recon_init(&r, dev, &ro);
+		rc = recon_prepare(&r, sizes[k][0], &plan);
+		recon = dev_mem_used(dev) - before;
+		search_init(&s, dev, &lo);
+		rc |= search_prepare(&s, sizes[k][0], &plan);
+		search = dev_mem_used(dev) - before - recon;
+		ok(rc == 0 && recon <= r.size.bytes && (double)recon > 0.8 * (double)r.size.bytes,
+		   "%zu x %zu x %zu: a reconstruction takes what its plan says (%zu of %zu bytes)", sizes[k][0], tile[0], tile[1],
+		   recon, r.size.bytes);
+		ok(rc == 0 && search <= s.size.bytes && (double)search > 0.8 * (double)s.size.bytes,
+		   "%zu x %zu x %zu: a search takes what its plan says (%zu of %zu bytes)", sizes[k][0], tile[0], tile[1], search,
+		   s.size.bytes);
+		recon_clear(&r);
+		search_clear(&s);
+		tile_plan_clear(&plan);
+		ok(dev_mem_used(dev) == before, "and gives it back");
+	}
+}
+
 static void test_thick(void)
 {
 	static const struct {
@@ -306,6 +341,7 @@ int main(void)
 	test_transfer();
 	test_inverse();
 	test_losses();
+	test_plans();
 	test_thick();
 	dev_free(dev);
 	return done_testing();

@@ -25,12 +25,14 @@ static void bin_rows(const struct optics *o, size_t ny, size_t nx, size_t *nr, s
 	*nc = *full ? nx : nx / 2 + 1;
 }
 
-/* What tilt/loss.c adds: q, gx, gs per tile, two planes per slot. */
-static size_t gradient_bytes(const struct optics *o, size_t ny, size_t nx, const struct thin_size *s)
+/* What tilt/loss.c adds (sizes of its loss_init, from above). */
+static size_t gradient_bytes(const struct optics *o, size_t ny, size_t nx, size_t bins, const struct thin_size *s)
 {
-	size_t plane = optics_pupil_size(o, ny) * optics_pupil_size(o, nx);
+	size_t my = optics_pupil_size(o, ny), mx = optics_pupil_size(o, nx), half = ny * (nx / 2 + 1), plane = my * mx;
+	size_t tile = (ny + 1) * PUPIL_LANES * 24 + bins * 16 + half * 8 + plane * 4 + my * PUPIL_LANES * 24 + 28;
+	size_t slot = ny * nx * 4 + half * 8 + my * (mx / 2 + 1) * 16 + (plane > 2 * bins ? plane : 2 * bins) * 8;
 
-	return s->batch * ((ny + 1) * (nx / 2 + 1) * 8 * 3 + plane * 4) + s->slots * (plane * 16 + ny * nx * 8);
+	return bins * 8 + s->batch * tile + s->slots * slot;
 }
 
 static size_t bytes_for(const struct optics *o, size_t nz, size_t ny, size_t nx, bool keep, const struct thin_size *s)
@@ -42,7 +44,7 @@ static size_t bytes_for(const struct optics *o, size_t nz, size_t ny, size_t nx,
 	return transfer_bytes(o, ny, nx, s->batch, s->slots, s->chunk, keep) + (stage <= stage_limit ? stage : ny * nx * 4) +
 	       s->tiles * nz * ny * half * 8 + s->batch * 2 * nr * nc * 8 +
 	       (s->chunk < nz ? s->batch * SUMS * nr * nc * 8 : 0) + s->slots * (ny * half * 8 + ny * nx * 4) +
-	       (keep ? gradient_bytes(o, ny, nx, s) : 0);
+	       nz * 16 + s->batch * 4 + 8 + (keep ? gradient_bytes(o, ny, nx, nr * nc, s) : 0);
 }
 
 int thin_plan(struct dev *d, const struct optics *o, size_t nz, size_t ny, size_t nx, size_t tiles, bool keep,

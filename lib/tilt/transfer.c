@@ -23,7 +23,8 @@ size_t transfer_bytes(const struct optics *o, size_t ny, size_t nx, size_t batch
 	size_t my = optics_pupil_size(o, ny), mx = optics_pupil_size(o, nx), plane = my * mx;
 	size_t kept = keep ? chunk * batch : slots;
 
-	return plane * (8 * 2 * kept + 8 * slots) + batch * plane * 4 + chunk * batch * 2 * my * h_columns(nx, mx) * 8;
+	return plane * (8 * 2 * kept + 8 * slots) + batch * plane * 4 + chunk * batch * 2 * my * h_columns(nx, mx) * 8 +
+	       batch * (my * PUPIL_LANES * 8 + 44) + (my / 2 + 1) * (mx / 2 + 1) * 12;
 }
 
 size_t transfer_slots(struct dev *d, const struct optics *o, size_t ny, size_t nx, size_t tiles)
