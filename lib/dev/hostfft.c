@@ -34,20 +34,32 @@ struct hostfft {
 	fftwf_plan row, col;
 };
 
-/* dst[c][r] = src[r][c] of complex numbers, pitches in numbers; runs of 8 rows fill a cache line of dst. */
+/* dst[c][r] = src[r][c] of complex numbers, pitches in numbers; 8 rows at a time, so that a line of dst is filled at once. */
 static void transpose(const cfloat *src, size_t src_pitch, cfloat *dst, size_t dst_pitch, size_t rows, size_t cols)
 {
+	const v2i lo = { 0, 2 }, hi = { 1, 3 };
 	size_t r, c;
 
 	for (r = 0; r + 8 <= rows; r += 8) {
-		for (c = 0; c + 2 <= cols; c += 2)
-			for (size_t k = r; k < r + 8; k += 2) {
-				v2 a = *(const v2 *)(src + k * src_pitch + c);
-				v2 b = *(const v2 *)(src + (k + 1) * src_pitch + c);
+		for (c = 0; c + 2 <= cols; c += 2) {
+			const cfloat *s = src + r * src_pitch + c;
+			cfloat *d = dst + c * dst_pitch + r;
+			/* all loads first: they are what takes the time */
+			v2 a0 = *(const v2 *)s, a1 = *(const v2 *)(s += src_pitch), a2 = *(const v2 *)(s += src_pitch);
+			v2 a3 = *(const v2 *)(s += src_pitch), a4 = *(const v2 *)(s += src_pitch);
+			v2 a5 = *(const v2 *)(s += src_pitch), a6 = *(const v2 *)(s += src_pitch);
+			v2 a7 = *(const v2 *)(s += src_pitch);
 
-				*(v2 *)(dst + c * dst_pitch + k) = __builtin_shuffle(a, b, (v2i){ 0, 2 });
-				*(v2 *)(dst + (c + 1) * dst_pitch + k) = __builtin_shuffle(a, b, (v2i){ 1, 3 });
-			}
+			*(v2 *)d = __builtin_shuffle(a0, a1, lo);
+			*(v2 *)(d + 2) = __builtin_shuffle(a2, a3, lo);
+			*(v2 *)(d + 4) = __builtin_shuffle(a4, a5, lo);
+			*(v2 *)(d + 6) = __builtin_shuffle(a6, a7, lo);
+			d += dst_pitch;
+			*(v2 *)d = __builtin_shuffle(a0, a1, hi);
+			*(v2 *)(d + 2) = __builtin_shuffle(a2, a3, hi);
+			*(v2 *)(d + 4) = __builtin_shuffle(a4, a5, hi);
+			*(v2 *)(d + 6) = __builtin_shuffle(a6, a7, hi);
+		}
 		for (; c < cols; c++)
 			for (size_t k = r; k < r + 8; k++)
 				dst[c * dst_pitch + k] = src[k * src_pitch + c];
@@ -119,25 +131,33 @@ static bool aligned(const void *p)
 	return (size_t)p % 16 == 0;
 }
 
+/* The row itself if a plan may read it there, else its copy in the scratch. */
+static void *readable(const void *in, const void *out, void *scratch, size_t bytes)
+{
+	if (aligned(in) && in != out)
+		return (void *)in;
+	return memcpy(scratch, in, bytes);
+}
+
 /* One row of a complex transform; a and b are scratch. */
 static void row_c2c(const struct hostfft *h, const cfloat *in, cfloat *out, cfloat *a, cfloat *b)
 {
 	cfloat *to = aligned(out) ? out : b;
 
-	memcpy(a, in, h->n.nx * sizeof *a);
-	fftwf_execute_dft(h->row, (fftwf_complex *)a, (fftwf_complex *)to);
+	fftwf_execute_dft(h->row, readable(in, out, a, h->n.nx * sizeof *a), (fftwf_complex *)to);
 	if (to == b)
 		memcpy(out, b, h->n.nx * sizeof *b);
 }
 
 static void row_r2c(const struct hostfft *h, const float *in, cfloat *out, cfloat *a, cfloat *b)
 {
-	memcpy(a, in, h->n.nx * sizeof *in);
+	void *from = readable(in, out, a, h->n.nx * sizeof *in);
+
 	if (h->half) {
-		fftwf_execute_dft(h->row, (fftwf_complex *)a, (fftwf_complex *)b);
+		fftwf_execute_dft(h->row, from, (fftwf_complex *)b);
 		split(h->turn, b, h->n.nx / 2, out, h->n.cols_lo);
 	} else {
-		fftwf_execute_dft_r2c(h->row, (float *)a, (fftwf_complex *)b);
+		fftwf_execute_dft_r2c(h->row, from, (fftwf_complex *)b);
 		memcpy(out, b, h->n.cols_lo * sizeof *b);
 	}
 }
@@ -149,9 +169,12 @@ static void row_c2r(const struct hostfft *h, const cfloat *in, float *out, cfloa
 	memcpy(a, in, wanted * sizeof *a);
 	memset(a + wanted, 0, (half - wanted) * sizeof *a);
 	if (h->half) {
+		cfloat *to = aligned(out) ? (cfloat *)out : a;
+
 		join(h->turn, a, h->n.nx / 2, b);
-		fftwf_execute_dft(h->row, (fftwf_complex *)b, (fftwf_complex *)a);
-		memcpy(out, a, h->n.nx * sizeof *out);
+		fftwf_execute_dft(h->row, (fftwf_complex *)b, (fftwf_complex *)to);
+		if (to == a)
+			memcpy(out, a, h->n.nx * sizeof *out);
 	} else {
 		fftwf_execute_dft_c2r(h->row, (fftwf_complex *)a, (float *)b);
 		memcpy(out, b, h->n.nx * sizeof *out);
