@@ -1,5 +1,6 @@
 # cl/: one .cl per method, embedded in the library as text
 CL_FILES = cl/common.clh
+CL_FILES += cl/sum.cl
 CL_FILES += cl/tilt.cl
 CL_FILES += cl/tilt_loss.cl
 CL_FILES += cl/tilt_thick.cl

@@ -77,3 +77,5 @@ check_PROGRAMS += tests/unit-dev
 tests_unit_dev_SOURCES = tests/unit-dev.c tests/capture.h
 check_PROGRAMS += tests/unit-team
 tests_unit_team_SOURCES = tests/unit-team.c
+check_PROGRAMS += tests/unit-sum
+tests_unit_sum_SOURCES = tests/unit-sum.c
