@@ -25,6 +25,7 @@ TOOL_TESTS += tests/t0101-bad-input.t
 TOOL_TESTS += tests/t0900-slurm.t
 TOOL_TESTS += tests/t0002-completion.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
+TOOL_TESTS += tests/t1030-tilt-compat.t
 TOOL_TESTS += tests/t1100-tiltsim.t
 TOOL_TESTS += tests/t1200-tilt-search.t
 
@@ -79,3 +80,4 @@ check_PROGRAMS += tests/unit-team
 tests_unit_team_SOURCES = tests/unit-team.c
 check_PROGRAMS += tests/unit-sum
 tests_unit_sum_SOURCES = tests/unit-sum.c
+EXTRA_DIST += tests/data/README tests/data/waveorder_thin.tif tests/data/waveorder_thin_odd.tif tests/data/waveorder_thick_odd.tif tests/data/waveorder_thick_invert.tif
