@@ -1,7 +1,10 @@
 /* bin/tilt_well.c: what tiltrecon's manifest says of each of its rows (spec section 7). */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/die.h"
 #include "base/mem.h"
@@ -48,6 +51,18 @@ done:
 	return rc;
 }
 
+/* A cache that cannot be written is said before the work, not after it. */
+static int check_cache(void)
+{
+	struct stat s;
+
+	if (!opts.tilt_cache || opts.plan_only)
+		return 0;
+	if (stat(opts.tilt_cache, &s) != 0)
+		return error("'%s': %s, expected a folder", opts.tilt_cache, strerror(errno));
+	return S_ISDIR(s.st_mode) ? 0 : error("'%s': a file, expected a folder", opts.tilt_cache);
+}
+
 int well_open(struct well *w, const struct batch *b)
 {
 	struct well_recipe recipe = { opts.zen_blend, opts.scale_iters[1] > 0, (int)opts.scale_iters[0],
@@ -55,6 +70,8 @@ int well_open(struct well *w, const struct batch *b)
 	long focus = b->has_manifest ? csv_column(&b->manifest, "focus_offset") : -1;
 
 	*w = (struct well){ .n = b->n };
+	if (check_cache() != 0)
+		return -1;
 	w->position = mem_new(b->n, sizeof *w->position);
 	w->time = mem_new(b->n, sizeof *w->time);
 	w->focus = mem_new(3 * b->n, sizeof *w->focus);

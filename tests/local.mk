@@ -28,6 +28,7 @@ TOOL_TESTS += tests/t1000-tilt-golden.t
 TOOL_TESTS += tests/t1030-tilt-compat.t
 TOOL_TESTS += tests/t1100-tiltsim.t
 TOOL_TESTS += tests/t1200-tilt-search.t
+TOOL_TESTS += tests/t1201-tilt-well.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c
