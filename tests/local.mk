@@ -29,6 +29,7 @@ TOOL_TESTS += tests/t1030-tilt-compat.t
 TOOL_TESTS += tests/t1100-tiltsim.t
 TOOL_TESTS += tests/t1200-tilt-search.t
 TOOL_TESTS += tests/t1201-tilt-well.t
+TOOL_TESTS += tests/t1202-tilt-levels.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c
@@ -70,6 +71,8 @@ check_PROGRAMS += tests/unit-png
 tests_unit_png_SOURCES = tests/unit-png.c tests/capture.h
 check_PROGRAMS += tests/tiffstat
 tests_tiffstat_SOURCES = tests/tiffstat.c
+check_PROGRAMS += tests/tiffseams
+tests_tiffseams_SOURCES = tests/tiffseams.c
 check_PROGRAMS += tests/unit-tilt
 tests_unit_tilt_SOURCES = tests/unit-tilt.c $(REF_TILT)
 tests_unit_tilt_LDADD = $(LDADD) -lfftw3
