@@ -406,6 +406,26 @@ static void clfft(void)
 	dev_free(d);
 }
 
+static void good_sizes(void)
+{
+	static const size_t want[][2] = { { 0, 4 }, { 1, 4 }, { 5, 8 }, { 11, 12 }, { 13, 16 }, { 113, 128 }, { 129, 144 },
+					  { 249, 256 }, { 257, 280 }, { 1025, 1080 }, { 1120, 1280 }, { 4097, 4116 } };
+	bool smooth = true;
+
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+		ok(fft_good_size(want[i][0]) == want[i][1], "a good size for %zu is %zu (found %zu)", want[i][0], want[i][1],
+		   fft_good_size(want[i][0]));
+	for (size_t n = 1; n < 5000; n++) {
+		size_t m = fft_good_size(n), k = m;
+
+		for (size_t p = 2; p <= 7; p++)
+			while (k % p == 0)
+				k /= p;
+		smooth &= m >= n && m % 4 == 0 && k == 1;
+	}
+	ok(smooth, "good sizes are multiples of 4 with no factor above 7, and not too small");
+}
+
 static void refusals(struct dev *d)
 {
 	struct fft *f = fft_new(d, &(struct fft_desc){ .kind = FFT_FORWARD, .ny = 8, .nx = 8 });
@@ -435,6 +455,7 @@ int main(void)
 	slow_axis(d, "FFTW", 4);
 	threads(d);
 	alignment(d);
+	good_sizes();
 	refusals(d);
 	dev_free(d);
 	clfft();

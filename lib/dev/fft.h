@@ -43,8 +43,8 @@ int fft_run(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, si
 /* One-dimensional complex transforms along the slow axis of [n][count] complex64, in place. */
 struct fft *fft_slow_new(struct dev *d, enum fft_kind kind, size_t n, size_t count);
 
-/* What a transform size may be rounded up to: an even 2^a 3^b 5^c 7^d >= n, the smallest one, or one up to a seventh larger than n
- * that transforms at more than twice the speed. */
+/* What a transform size may be rounded up to: the smallest 4 2^a 3^b 5^c 7^d >= n, or one up to a seventh larger than n that transforms
+ * at more than twice the speed. */
 size_t fft_good_size(size_t n);
 
 #endif
