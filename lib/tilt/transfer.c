@@ -32,7 +32,7 @@ size_t transfer_slots(struct dev *d, const struct optics *o, size_t ny, size_t n
 	size_t plane = optics_pupil_size(o, ny) * optics_pupil_size(o, nx) * 8, most = 64, n;
 
 	if (dev_is_cpu(d))
-		most = plane > (1 << 20) ? 1 : 4;
+		most = plane > (4 << 20) ? 1 : 4;
 	n = tiles < most ? tiles : most;
 	return n ? n : 1;
 }
@@ -138,41 +138,36 @@ static bool all_equal(const double *z, size_t n)
 	return true;
 }
 
-/* B of the positions from `from` on at plane u: one for all if their z are equal. */
-static int make_wave(struct transfer *t, const double *z, size_t n, size_t from, bool shared, size_t first)
+/* D of positions i .. i + count - 1 into w (of one, if they share it), and B from it at place b, unless it stands there already. */
+static int make_waves(struct transfer *t, const double *z, size_t i, size_t count, bool shared, size_t b)
 {
 	const struct pupil *p = &t->pupil;
-	size_t count = shared ? 1 : n - from < t->slots ? n - from : t->slots, offset = first * p->my * p->mx;
+	bool stands = shared && (i > 0 || (!t->keep && t->shared && z[0] == t->wave_z));
 
-	if (shared && from > 0)
-		return 0;
-	if (!t->keep && shared && t->shared && z[0] == t->wave_z)
+	if (pupil_wave(p, z + i, shared ? 1 : count, 2, t->zbuf, t->w, 0) != 0)
+		return -1;
+	if (stands)
 		return 0;
 	t->wave_z = z[0];
-	if (pupil_wave(p, z + from, count, 2, t->zbuf, t->wave, first) != 0)
-		return -1;
-	return fft_run(shared ? t->fft_b1 : t->fft_b, t->wave, offset, t->wave, offset);
+	return fft_run(shared ? t->fft_b1 : t->fft_b, t->w, 0, t->wave, b * p->my * p->mx);
 }
 
 int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u)
 {
 	const struct pupil *p = &t->pupil;
 	size_t plane = p->my * p->mx, rows = fft_prunes(p->d) ? p->rows : p->my, base = t->keep ? u * t->batch : 0;
+	size_t columns = dev_columns(p->d, p->mx);
 	bool shared = all_equal(z, n);
 
 	for (size_t i = 0; i < n; i += t->slots) {
-		size_t count = n - i < t->slots ? n - i : t->slots, a = base + (t->keep ? i : 0);
-		size_t b = shared ? base : a;
+		size_t count = n - i < t->slots ? n - i : t->slots, a = base + (t->keep ? i : 0), b = shared ? base : a;
 
-		if (make_wave(t, z, n, i, shared, b) != 0)
-			return -1;
-		/* the source wave needs D, not B: it is made again */
-		if (pupil_wave(p, z + i, shared ? 1 : count, 2, t->zbuf, t->w, 0) != 0 ||
-		    dev_run(p->d, "tilt_source_wave", NDRANGE3(dev_columns(p->d, p->mx), rows, count), ARG(t->a), ARG(t->source), ARG(t->w),
+		if (make_waves(t, z, i, count, shared, b) != 0 ||
+		    dev_run(p->d, "tilt_source_wave", NDRANGE3(columns, rows, count), ARG(t->a), ARG(t->source), ARG(t->w),
 			    INT(p->mx), INT(p->my), INT(rows), INT(p->rows_lo), INT(count), INT(a), INT(i), INT(0),
 			    INT(shared ? 0 : 1), INT(p->rows)) != 0 ||
 		    fft_run(t->fft_a, t->a, a * plane, t->a, a * plane) != 0 ||
-		    dev_run(p->d, "tilt_correlate", NDRANGE3(dev_columns(p->d, p->mx), p->my, count), ARG(t->w), ARG(t->a), ARG(t->wave),
+		    dev_run(p->d, "tilt_correlate", NDRANGE3(columns, p->my, count), ARG(t->w), ARG(t->a), ARG(t->wave),
 			    INT(p->mx), INT(p->my), INT(count), INT(a), INT(b), INT(shared ? 0 : 1)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->h, (u * t->batch + i) * 2 * p->my * t->hx) != 0)
 			return -1;
