@@ -1,4 +1,5 @@
 /* dev.h: choice of the device, buffers, launches, the profile; floats that do not depend on work-groups or threads. */
+#include <glob.h>
 #include <math.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -225,6 +226,62 @@ static void launches(void)
 	dev_free(d);
 }
 
+static bool builds(const char *kept)
+{
+	struct dev *d = open_cpu(2, 0, NULL);
+	int seen = 0;
+	struct buf *a = buf_new(d, 4);
+	bool good = dev_load_text(d, "test", kernels) == 0 && dev_run(d, "group", NDRANGE1(1000), ARG(a)) == 0 &&
+		    buf_read(a, 0, &seen, 4) == 0 && seen == 64 && access(kept, R_OK) == 0;
+
+	buf_free(a);
+	dev_free(d);
+	return good;
+}
+
+/* The kept binary is damaged by every means; PoCL itself would crash on it. */
+static void kept_binaries(void)
+{
+	char folder[] = "/tmp/unit-dev-XXXXXX", *kept = NULL, *command;
+	struct dev *d = open_cpu(2, 0, NULL);
+	glob_t found = { 0 };
+	FILE *f;
+
+	if (!strstr(dev_name(d), "Portable Computing Language")) {
+		ok(true, "binaries are kept # SKIP for PoCL only");
+		dev_free(d);
+		return;
+	}
+	if (!mkdtemp(folder))
+		abort();
+	setenv("XDG_CACHE_HOME", folder, 1);	/* PoCL has read it before */
+	ok(dev_load_text(d, "test", kernels) == 0, "a program builds with an empty cache");
+	dev_free(d);
+	command = mem_printf("%s/scopeline/*.clbin", folder);
+	ok(glob(command, 0, NULL, &found) == 0 && found.gl_pathc == 1, "one binary is kept");
+	free(command);
+	kept = found.gl_pathc ? found.gl_pathv[0] : folder;
+	ok(builds(kept), "it is used");
+	for (long n = 0; n < 100000; n = n ? 10 * n : 1) {
+		ok(truncate(kept, n) == 0 && builds(kept), "cut to %ld bytes it is built anew", n);
+	}
+	for (long at = 0; at < 10000; at = at ? 10 * at : 7) {
+		f = fopen(kept, "r+b");
+		fseek(f, at, SEEK_SET);
+		int c = fgetc(f);
+
+		fseek(f, at, SEEK_SET);
+		fputc(c ^ 255, f);
+		fclose(f);
+		ok(builds(kept), "with byte %ld changed it is built anew", at);
+	}
+	globfree(&found);
+	command = mem_printf("rm -r %s", folder);
+	ok(system(command) == 0, "the cache is removed");
+	free(command);
+	unsetenv("XDG_CACHE_HOME");
+}
+
 /* Sums of products whose bytes tell how often they were rounded; a loop, which a vectoriser may be tempted to reorder. */
 static const char rounding[] =
 	"kernel void rounding(global float *r, global const float *x, int n)\n"
@@ -336,6 +393,7 @@ int main(void)
 	memory_sizes();
 	buffers();
 	launches();
+	kept_binaries();
 	floats();
 	profile();
 	return done_testing();

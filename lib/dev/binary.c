@@ -1,8 +1,8 @@
-/* Built programs on disk: PoCL parses a program's text at every start, some 40 ms that its binary does not cost. */
+/* Built programs on disk: PoCL parses a program's text at every start, some 40 ms that its binary does not cost.  A file is a head and
+ * the binary; PoCL 3.1 crashes on a damaged binary, so what the head does not vouch for is never shown to it. */
 #include "dev/internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,17 +10,30 @@
 
 #include "base/mem.h"
 
-static uint64_t hash(uint64_t h, const char *s)	/* FNV-1a, 64 bits */
+struct head {
+	char magic[8];
+	uint64_t bytes, hash;	/* of what follows */
+};
+
+static const char magic[8] = "scopebin";
+static const uint64_t hash_start = 0xcbf29ce484222325;
+
+static uint64_t hash_bytes(uint64_t h, const unsigned char *s, size_t n)	/* FNV-1a, 64 bits */
 {
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3;
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ s[i]) * 0x100000001b3;
 	return h;
+}
+
+static uint64_t hash(uint64_t h, const char *s)	/* with its end: two strings are not their concatenation */
+{
+	return hash_bytes(h, (const unsigned char *)s, strlen(s) + 1);
 }
 
 char *binary_path(const struct dev *d, const char *const text[2], const char *options)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = hash_start;
 	char version[256] = "", *dir, *path;
 
 	if (!d->keeps_binaries || (!cache && !home))
@@ -33,33 +46,46 @@ char *binary_path(const struct dev *d, const char *const text[2], const char *op
 	return path;
 }
 
+/* The binary of a file, n bytes that the caller frees; NULL if it is not there or not whole. */
+static unsigned char *read_whole(const char *path, size_t *n)
+{
+	struct head h;
+	struct stat st;
+	unsigned char *data = NULL;
+	FILE *f = fopen(path, "rbe");
+
+	if (!f)
+		return NULL;
+	if (fstat(fileno(f), &st) != 0 || fread(&h, sizeof h, 1, f) != 1 || memcmp(h.magic, magic, sizeof magic) != 0 ||
+	    h.bytes == 0 || st.st_size < 0 || h.bytes != (uint64_t)st.st_size - sizeof h)
+		goto done;
+	*n = (size_t)h.bytes;
+	data = mem_new(*n, 1);
+	if (fread(data, 1, *n, f) != *n || hash_bytes(hash_start, data, *n) != h.hash) {
+		free(data);
+		data = NULL;
+	}
+done:
+	fclose(f);
+	return data;
+}
+
 cl_program binary_load(struct dev *d, const char *path, const char *options)
 {
-	struct stat st;
-	const unsigned char *bytes;
-	unsigned char *data = NULL;
-	cl_program p = NULL;
-	cl_int e, status;
 	size_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char *data = read_whole(path, &n);
+	const unsigned char *bytes = data;
+	cl_program p;
+	cl_int e, status;
 
-	if (fd < 0)
+	if (!data)
 		return NULL;
-	if (fstat(fd, &st) != 0 || st.st_size <= 0)
-		goto done;
-	n = (size_t)st.st_size;
-	data = mem_new(n, 1);
-	if (read(fd, data, n) != (ssize_t)n)
-		goto done;
-	bytes = data;
 	p = clCreateProgramWithBinary(d->context, 1, &d->id, &n, &bytes, &status, &e);
 	if (p && clBuildProgram(p, 1, &d->id, options, NULL, NULL) != CL_SUCCESS) {
 		clReleaseProgram(p);
-		p = NULL;	/* of another version, or damaged: the text is built instead */
+		p = NULL;	/* of another version: the text is built instead */
 	}
-done:
 	free(data);
-	close(fd);
 	return p;
 }
 
@@ -76,9 +102,11 @@ static void make_folders(char *path)
 void binary_save(const char *path, cl_program p)
 {
 	char *copy = mem_strdup(path), *temporary = mem_printf("%s.%ld", path, (long)getpid());
+	struct head h;
 	unsigned char *data = NULL;
 	size_t n = 0;
-	int fd = -1;
+	bool written;
+	FILE *f;
 
 	make_folders(copy);
 	if (clGetProgramInfo(p, CL_PROGRAM_BINARY_SIZES, sizeof n, &n, NULL) != CL_SUCCESS || n == 0)
@@ -86,14 +114,16 @@ void binary_save(const char *path, cl_program p)
 	data = mem_new(n, 1);
 	if (clGetProgramInfo(p, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) != CL_SUCCESS)
 		goto done;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0)
+	f = fopen(temporary, "wbxe");
+	if (!f)
 		goto done;
-	if (write(fd, data, n) != (ssize_t)n || rename(temporary, path) != 0)
+	memcpy(h.magic, magic, sizeof magic);
+	h.bytes = n;
+	h.hash = hash_bytes(hash_start, data, n);
+	written = fwrite(&h, sizeof h, 1, f) == 1 && fwrite(data, 1, n, f) == n;
+	if (fclose(f) != 0 || !written || rename(temporary, path) != 0)
 		unlink(temporary);
 done:
-	if (fd >= 0)
-		close(fd);
 	free(data);
 	free(temporary);
 	free(copy);
