@@ -2,3 +2,4 @@
 EXTRA_PROGRAMS += bench/fft
 bench_fft_SOURCES = bench/fft.c
 bench_fft_LDADD = -lfftw3f_threads $(LDADD)
+EXTRA_DIST += bench/tilt-recovery bench/RESULTS.md
