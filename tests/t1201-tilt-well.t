@@ -6,7 +6,7 @@ need_shared
 
 well="$shared/data/tilt/well.csv"
 recon="tiltrecon --config pheno --list $well --optimize bfgs"
-same_images() { local f n=0; for f in "$1"/*.tif; do n=$((n + 1)); tiffdiff "$f" "$2/${f##*/}" || return; done; [ $n = "${3:-20}" ]; }
+same_images() { local f n=0; for f in "$1"/*.tif; do n=$((n + 1)); tiffdiff "$f" "$2/${f##*/}" || return; done; [ "$n" = "${3:-20}" ]; }
 skipped() { tail -n +2 "$1" | awk -F, -v s="$2" '$12 == s' | wc -l; }
 
 mkdir cold cache hit
