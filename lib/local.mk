@@ -53,3 +53,4 @@ libscopeline_a_SOURCES += lib/tilt/phantom.c lib/tilt/phantom.h
 libscopeline_a_SOURCES += lib/tilt/field.c lib/tilt/field.h
 libscopeline_a_SOURCES += lib/dev/binary.c
 libscopeline_a_SOURCES += lib/math/sum.c lib/math/sum.h
+libscopeline_a_SOURCES += lib/io/digits.c lib/io/digits.h

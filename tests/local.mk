@@ -85,3 +85,5 @@ tests_unit_team_SOURCES = tests/unit-team.c
 check_PROGRAMS += tests/unit-sum
 tests_unit_sum_SOURCES = tests/unit-sum.c
 EXTRA_DIST += tests/data/README tests/data/waveorder_thin.tif tests/data/waveorder_thin_odd.tif tests/data/waveorder_thick_odd.tif tests/data/waveorder_thick_invert.tif
+check_PROGRAMS += tests/unit-digits
+tests_unit_digits_SOURCES = tests/unit-digits.c
