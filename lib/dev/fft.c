@@ -214,7 +214,7 @@ static const size_t fast[] = { 48,  64,	 96,  128, 144, 160, 192,  200,	 240,  2
 size_t fft_good_size(size_t n)
 {
 	for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
-		if (fast[i] >= n && fast[i] - n <= n / 7)
+		if (fast[i] >= n && fast[i] - n <= n / 5)
 			return fast[i];
 	for (size_t m = n ? (n + 3) / 4 * 4 : 4;; m += 4) {
 		size_t k = m;
