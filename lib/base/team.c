@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 /* A loop under way, on its caller's stack. */
 struct job {
@@ -76,11 +77,27 @@ static bool start_helper(void)
 	return started;
 }
 
+static int size;
+
+void team_set_size(int threads)
+{
+	size = threads;
+}
+
+int team_size(void)
+{
+	long online = size > 0 ? size : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return online < 1 ? 1 : (int)online;
+}
+
 void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int member), void *context)
 {
 	struct job j = { .task = task, .context = context, .n = n, .left = PTHREAD_COND_INITIALIZER };
 	struct job **at;
 
+	if (threads == 0)
+		threads = team_size();
 	if ((size_t)threads > n)
 		threads = (int)n;
 	if (threads <= 1) {

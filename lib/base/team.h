@@ -5,8 +5,12 @@
 
 #include <stddef.h>
 
-/* Calls task(context, i, member) once for each i < n, in no order, from up to `threads` threads, the caller among them; returns when
- * all are done.  member < threads tells apart the threads of one call (for scratch memory).  Any thread may call, also several
+/* Threads that team_run takes for 0: --threads, else the processors online. */
+void team_set_size(int threads);
+int team_size(void);
+
+/* Calls task(context, i, member) once for each i < n, in no order, from up to `threads` threads (0: team_size), the caller among
+ * them; returns when all are done.  member < threads tells apart the threads of one call (for scratch memory).  Any thread may call, also several
  * at a time and from within a task.  If no thread can be started the caller does all of it. */
 void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int member), void *context);
 

@@ -4,28 +4,16 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "dev/clplan.h"
 
 #define NO_DEVICE "no OpenCL device found, expected one: install pocl-opencl-icd (any CPU) or the driver of your GPU"
-
-#ifdef __GLIBC__
-/* OpenMP's threads spin for milliseconds after every parallel region unless they are told before the program starts;
- * OpenCL's threads on the same cores wait for that (measured: transforms and kernels in turn are 5 times slower on a
- * busy machine).  So a program that starts without the setting starts once more with it. */
-__attribute__((constructor)) static void wait_without_spinning(int argc, char **argv)
-{
-	(void)argc;
-	if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT") && setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
-		execv("/proc/self/exe", argv);
-}
-#endif
 
 /* One row of --device list. */
 struct entry {
@@ -287,8 +275,8 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
 	d->keeps_binaries = strcasecmp(e[i].platform_name, "Portable Computing Language") == 0;
 	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 && !getenv("SCOPELINE_NO_FP64");
-	d->threads = o->threads > 0 ? o->threads : omp_get_num_procs();
-	omp_set_num_threads(d->threads);	/* what regions that name no number use */
+	team_set_size(o->threads);
+	d->threads = team_size();
 	d->work_group = o->work_group;
 	d->fft = o->fft != FFT_AUTO ? o->fft : d->cpu ? FFT_FFTW : FFT_CLFFT;
 #ifndef HAVE_CLFFT

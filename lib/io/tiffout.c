@@ -14,6 +14,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "io/out.h"
 #include "io/tiffio.h"
 
@@ -244,16 +245,32 @@ static int pack(struct writer *w, size_t strip, size_t slot)
 	return rc;
 }
 
+struct packing {
+	struct writer *w;
+	size_t from;
+	bool *failed;
+};
+
+static void pack_one(void *context, size_t i, int member)
+{
+	struct packing *p = context;
+
+	(void)member;
+	p->failed[i] = pack(p->w, p->from + i, i) != 0;
+}
+
 /* Packs strips [from, from + n), n <= STRIPS_AT_ONCE; what a strip becomes does not depend on the
  * thread that packs it. */
 static int pack_all(struct writer *w, size_t from, size_t n)
 {
-	int failed = 0;
+	bool failed[STRIPS_AT_ONCE] = { false };
+	struct packing p = { w, from, failed };
 
-#pragma omp parallel for num_threads(w->threads) schedule(dynamic) reduction(| : failed)
+	team_run(w->threads, n, pack_one, &p);
 	for (size_t i = 0; i < n; i++)
-		failed |= pack(w, from + i, i) != 0;
-	return failed ? -1 : 0;
+		if (failed[i])
+			return -1;
+	return 0;
 }
 
 static int write_strips(struct writer *w)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/team.h"
 
 /* Two tiles that overlap: sum of w_i w_j, and of w_i w_j (v_i - v_j), over the overlap. */
 struct pair {
@@ -148,18 +149,34 @@ static void centre(const struct pair *q, size_t pairs, double *x, size_t n)
 	free(of);
 }
 
+struct comparing {
+	const struct tile_plan *plan;
+	const double *wy, *wx;
+	const float *const *image;
+	size_t nz;
+	struct pair *pair;
+};
+
+static void compare_pair(void *context, size_t k, int member)
+{
+	const struct comparing *c = context;
+
+	(void)member;
+	compare(c->plan, c->wy, c->wx, c->image, c->nz, &c->pair[k]);
+}
+
 void tile_levels(const struct tile_plan *plan, enum blend kind, double frac, const float *const *image, size_t nz,
 		 double *offset)
 {
 	struct pair *q;
 	size_t pairs = find_pairs(plan, &q);
 	double *wy = mem_new(plan->h, sizeof *wy), *wx = mem_new(plan->w, sizeof *wx);
+	struct comparing c;
 
 	tile_weights(plan->h, kind, frac, wy);
 	tile_weights(plan->w, kind, frac, wx);
-#pragma omp parallel for schedule(dynamic)
-	for (size_t k = 0; k < pairs; k++)
-		compare(plan, wy, wx, image, nz, &q[k]);
+	c = (struct comparing){ plan, wy, wx, image, nz, q };
+	team_run(0, pairs, compare_pair, &c);
 	solve(q, pairs, offset, plan->count);
 	centre(q, pairs, offset, plan->count);
 	free(wx);

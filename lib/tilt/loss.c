@@ -6,6 +6,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 
 /* kinds of cl/tilt_loss.cl */
 enum { KIND_RESIDUAL, KIND_FULL, KIND_DIAG, KIND_DIAG_PEER };
@@ -149,10 +150,40 @@ long loss_load(struct loss *l, size_t tile, const struct tile_box *box, const fl
 	return thin_load(&l->thin, tile, &l->o.contrast, box, stack, field_ny, field_nx);
 }
 
+/* Images of one group and what becomes of them. */
+struct group {
+	const struct loss *l;
+	float (*spectrum)[2];		/* in, and with gradient out */
+	bool gradient;
+	const float *image;
+	float *gradients;		/* NULL: not wanted */
+	double *value;
+};
+
+static void judge_spectrum(void *context, size_t i, int member)
+{
+	struct group *g = context;
+	const struct loss *l = g->l;
+
+	(void)member;
+	g->value[i] = imageloss_spectrum(l->o.kind, g->spectrum + i * l->h * (l->w / 2 + 1), l->mask, l->h, l->w, g->gradient);
+}
+
+static void judge_pixels(void *context, size_t i, int member)
+{
+	struct group *g = context;
+	const struct loss *l = g->l;
+	size_t at = i * l->h * l->w;
+
+	(void)member;
+	g->value[i] = imageloss_pixels(l->o.kind, g->image + at, l->h, l->w, g->gradients ? g->gradients + at : NULL);
+}
+
 /* The spectral losses of the images of one group: through the device's transforms, gradients back into the images. */
 static int spectral_group(struct loss *l, float *image, size_t n, bool gradient, double *value)
 {
-	size_t pixels = l->h * l->w, spec = l->h * (l->w / 2 + 1);
+	size_t pixels = l->h * l->w;
+	struct group g;
 	float (*q)[2];
 
 	if (buf_write(l->crop, 0, image, n * pixels * 4) != 0 ||
@@ -161,9 +192,8 @@ static int spectral_group(struct loss *l, float *image, size_t n, bool gradient,
 	q = buf_map(l->crop_spec, MAP_READ | MAP_WRITE);
 	if (!q)
 		return -1;
-#pragma omp parallel for schedule(dynamic) num_threads(dev_threads(l->thin.d))
-	for (size_t i = 0; i < n; i++)
-		value[i] = imageloss_spectrum(l->o.kind, q + i * spec, l->mask, l->h, l->w, gradient);
+	g = (struct group){ .l = l, .spectrum = q, .gradient = gradient, .value = value };
+	team_run(0, n, judge_spectrum, &g);
 	if (buf_unmap(l->crop_spec) != 0)
 		return -1;
 	if (!gradient)
@@ -217,10 +247,9 @@ static int image_losses(struct loss *l, size_t n, bool gradient, double *value)
 			if (gradient)
 				memcpy(g, image, count * pixels * sizeof *g);
 		} else {
-#pragma omp parallel for schedule(dynamic) num_threads(dev_threads(t->d))
-			for (size_t k = 0; k < count; k++)
-				value[i + k] = imageloss_pixels(l->o.kind, to[k], l->h, l->w,
-								g ? g + k * pixels : NULL);
+			struct group group = { .l = l, .image = image, .gradients = g, .value = value + i };
+
+			team_run(0, count, judge_pixels, &group);
 		}
 		if (gradient && gradient_spectra(l, g, i, count) != 0)
 			goto done;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/team.h"
 #include "dev/fft.h"
 
 void pupil_pair(double v, float out[2])
@@ -12,23 +13,37 @@ void pupil_pair(double v, float out[2])
 	out[1] = (float)(v - out[0]);
 }
 
+struct geometry {
+	const struct pupil *p;
+	float *a, (*g)[2];
+};
+
+static void geometry_row(void *context, size_t y, int member)
+{
+	const struct geometry *c = context;
+	const struct optics *o = &c->p->o;
+	double fy = (double)y / ((double)c->p->ny * o->pixel), dfx = 1 / ((double)c->p->nx * o->pixel);
+	double k2 = pow(o->index / o->wavelength, 2), edge = o->na_det / o->wavelength;
+	size_t w = c->p->rx + 1;
+
+	(void)member;
+	for (size_t x = 0; x < w; x++) {
+		double fx = (double)x * dfx, f2 = fy * fy + fx * fx;
+
+		c->a[y * w + x] = (float)(1 / (1 + exp(-o->steepness * (edge - sqrt(f2)))));
+		pupil_pair(sqrt(fmax(k2 - f2, 0)), c->g[y * w + x]);
+	}
+}
+
 /* P and gamma of one quadrant, in double, for the device. */
 static int upload_geometry(struct pupil *p)
 {
-	size_t w = p->rx + 1, n = (p->ry + 1) * w;
-	double dfy = 1 / ((double)p->ny * p->o.pixel), dfx = 1 / ((double)p->nx * p->o.pixel);
-	double k2 = pow(p->o.index / p->o.wavelength, 2), edge = p->o.na_det / p->o.wavelength;
 	float *a = buf_map(p->p, MAP_DISCARD), (*g)[2] = a ? buf_map(p->gamma, MAP_DISCARD) : NULL;
+	struct geometry c = { p, a, g };
 
 	if (!g)
 		return -1;
-#pragma omp parallel for schedule(static)
-	for (size_t i = 0; i < n; i++) {
-		double fy = (double)(i / w) * dfy, fx = (double)(i % w) * dfx, f2 = fy * fy + fx * fx;
-
-		a[i] = (float)(1 / (1 + exp(-p->o.steepness * (edge - sqrt(f2)))));
-		pupil_pair(sqrt(fmax(k2 - f2, 0)), g[i]);
-	}
+	team_run(0, p->ry + 1, geometry_row, &c);
 	return buf_unmap(p->p) != 0 || buf_unmap(p->gamma) != 0 ? -1 : 0;
 }
 

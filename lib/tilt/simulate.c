@@ -6,6 +6,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "math/random.h"
 #include "tilt/contrast.h"
 #include "tilt/simulate_abbe.h"
@@ -273,25 +274,40 @@ done:
 	return rc;
 }
 
+struct counting {
+	float *stack;
+	size_t pixels;
+	double brightness;
+	enum noise noise;
+	double sd;
+	uint64_t seed;
+};
+
+static void count_plane(void *context, size_t k, int member)
+{
+	const struct counting *c = context;
+	float *plane = c->stack + k * c->pixels;
+	struct rng r;
+
+	(void)member;
+	rng_init(&r, c->seed + k);
+	for (size_t i = 0; i < c->pixels; i++) {
+		double mean = c->brightness * (double)plane[i];
+
+		if (c->noise == NOISE_POISSON)
+			mean = rng_poisson(&r, mean);
+		else if (c->noise == NOISE_GAUSS)
+			mean += c->sd * rng_normal(&r);
+		plane[i] = (float)mean;
+	}
+}
+
 void simulate_counts(float *stack, size_t nz, size_t pixels, double brightness, enum noise noise,
 		     double sd, uint64_t seed, int threads)
 {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-	for (size_t k = 0; k < nz; k++) {
-		float *plane = stack + k * pixels;
-		struct rng r;
+	struct counting c = { stack, pixels, brightness, noise, sd, seed };
 
-		rng_init(&r, seed + k);
-		for (size_t i = 0; i < pixels; i++) {
-			double mean = brightness * (double)plane[i];
-
-			if (noise == NOISE_POISSON)
-				mean = rng_poisson(&r, mean);
-			else if (noise == NOISE_GAUSS)
-				mean += sd * rng_normal(&r);
-			plane[i] = (float)mean;
-		}
-	}
+	team_run(threads, nz, count_plane, &c);
 }
 
 void simulate_u16(const float *counts, size_t n, uint16_t *out)

@@ -6,6 +6,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 
 enum { SUMS = 8 };	/* of cl/tilt.cl */
 
@@ -118,31 +119,57 @@ void thin_clear(struct thin *t)
 	*t = (struct thin){ 0 };
 }
 
+/* Planes of one stage. */
+struct loading {
+	const struct contrast *c;
+	const struct tile_box *box;
+	const float *from;
+	size_t field_ny, field_nx;
+	float *stage;
+	size_t plane;
+	bool *bad;		/* [planes]: the mean is not positive */
+};
+
+static void load_plane(void *context, size_t k, int member)
+{
+	struct loading *l = context;
+
+	(void)member;
+	l->bad[k] = contrast_plane(l->c, l->box, l->from + k * l->field_ny * l->field_nx, l->field_nx,
+				   l->stage + k * l->plane) != 0;
+}
+
 long thin_load(struct thin *t, size_t tile, const struct contrast *c, const struct tile_box *box, const float *stack,
 	       size_t field_ny, size_t field_nx)
 {
 	size_t plane = t->ny * t->nx, spec = t->ny * (t->nx / 2 + 1);
-	long bad = 0;
+	bool *bad = mem_new(t->stage_planes, sizeof *bad);
+	struct loading l;
 
 	for (size_t z = 0; z < t->nz; z += t->stage_planes) {
 		float *stage = buf_map(t->stage, MAP_DISCARD);
 
-		if (!stage)
+		if (!stage) {
+			free(bad);
 			return -1;
-#pragma omp parallel for schedule(dynamic) num_threads(dev_threads(t->d))
+		}
+		l = (struct loading){ c, box, stack + z * field_ny * field_nx, field_ny, field_nx, stage, plane, bad };
+		team_run(0, t->stage_planes, load_plane, &l);
+		if (buf_unmap(t->stage) != 0) {
+			free(bad);
+			return -1;
+		}
 		for (size_t k = 0; k < t->stage_planes; k++)
-			if (contrast_plane(c, box, stack + (z + k) * field_ny * field_nx, field_nx, stage + k * plane) != 0) {
-#pragma omp critical
-				if (bad == 0 || (long)(z + k) + 1 < bad)
-					bad = (long)(z + k) + 1;
+			if (bad[k]) {
+				free(bad);
+				return (long)(z + k) + 1;
 			}
-		if (buf_unmap(t->stage) != 0)
+		if (fft_run(t->fft_b, t->stage, 0, t->b, (tile * t->nz + z) * spec) != 0) {
+			free(bad);
 			return -1;
-		if (bad)
-			return bad;
-		if (fft_run(t->fft_b, t->stage, 0, t->b, (tile * t->nz + z) * spec) != 0)
-			return -1;
+		}
 	}
+	free(bad);
 	return 0;
 }
 

@@ -1,9 +1,11 @@
 #include "tilt/tiles.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/team.h"
 
 /* Starts of the tiles on one axis; returns their number. */
 static size_t axis_starts(size_t n, size_t tile, size_t overlap, size_t **start)
@@ -63,26 +65,41 @@ void tile_weights(size_t n, enum blend kind, double frac, double *w)
 		w[i] /= top;
 }
 
-/* One row of the field: every tile that covers it, in order; sum and weight are scratch of nx each. */
-static void blend_row(const struct tile_plan *p, enum blend kind, const double *wy, const double *wx, size_t y,
-		      const float *const *image, const double *offset, double *sum, double *weight, float *out)
+struct blending {
+	const struct tile_plan *plan;
+	enum blend kind;
+	const double *wy, *wx;
+	const float *const *image;
+	const double *offset;
+	double *row;		/* [threads][2][nx]: sums and weights */
+	float *out;
+};
+
+/* One row of the field: every tile that covers it, in order. */
+static void blend_row(void *context, size_t y, int member)
 {
+	const struct blending *c = context;
+	const struct tile_plan *p = c->plan;
+	double *sum = c->row + (size_t)member * 2 * p->nx, *weight = sum + p->nx;
+	float *out = c->out + y * p->nx;
+	bool largest = c->kind == BLEND_MAX, smallest = c->kind == BLEND_MIN;
+
 	for (size_t x = 0; x < p->nx; x++)
 		sum[x] = weight[x] = 0;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct tile_box *b = &p->box[i];
-		double *s = sum + b->x, *weigh = weight + b->x, o = offset ? offset[i] : 0;
+		double *s = sum + b->x, *weigh = weight + b->x, o = c->offset ? c->offset[i] : 0;
 		const float *v;
 
 		if (y < b->y || y >= b->y + b->h)
 			continue;
-		v = image[i] + (y - b->y) * b->w;
+		v = c->image[i] + (y - b->y) * b->w;
 		for (size_t k = 0; k < b->w; k++) {
-			double t = v[k] + o, w = wy[y - b->y] * wx[k];
+			double t = v[k] + o, w = c->wy[y - b->y] * c->wx[k];
 
-			if (kind == BLEND_MAX)
+			if (largest)
 				s[k] = weigh[k] == 0 ? t : fmax(s[k], t);
-			else if (kind == BLEND_MIN)
+			else if (smallest)
 				s[k] = weigh[k] == 0 ? t : fmin(s[k], t);
 			else
 				s[k] += w * t;
@@ -90,28 +107,20 @@ static void blend_row(const struct tile_plan *p, enum blend kind, const double *
 		}
 	}
 	for (size_t x = 0; x < p->nx; x++)
-		if (weight[x] == 0)
-			out[x] = NAN;
-		else
-			out[x] = (float)(kind == BLEND_MAX || kind == BLEND_MIN ? sum[x] : sum[x] / weight[x]);
+		out[x] = weight[x] == 0 ? NAN : (float)(largest || smallest ? sum[x] : sum[x] / weight[x]);
 }
 
 void tile_blend(const struct tile_plan *p, enum blend kind, double frac, const float *const *image,
 		const double *offset, float *out)
 {
 	double *wy = mem_new(p->h, sizeof *wy), *wx = mem_new(p->w, sizeof *wx);
+	struct blending b = { p, kind, wy, wx, image, offset, NULL, out };
 
 	tile_weights(p->h, kind, frac, wy);
 	tile_weights(p->w, kind, frac, wx);
-#pragma omp parallel
-	{
-		double *row = mem_new(2 * p->nx, sizeof *row);
-
-#pragma omp for schedule(static)
-		for (size_t y = 0; y < p->ny; y++)
-			blend_row(p, kind, wy, wx, y, image, offset, row, row + p->nx, out + y * p->nx);
-		free(row);
-	}
+	b.row = mem_new((size_t)team_size() * 2 * p->nx, sizeof *b.row);
+	team_run(0, p->ny, blend_row, &b);
+	free(b.row);
 	free(wy);
 	free(wx);
 }
