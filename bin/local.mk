@@ -4,3 +4,6 @@ bin_PROGRAMS += bin/tiltrecon
 bin_tiltrecon_SOURCES = bin/tiltrecon.c bin/tiltrecon.h bin/tilt_job.c bin/tilt_well.c $(TILT_FILES)
 bin_PROGRAMS += bin/tiltsim
 bin_tiltsim_SOURCES = bin/tiltsim.c $(TILT_FILES)
+FEATURE_FILES = bin/features.c bin/features.h bin/features_job.c bin/features_rows.h bin/device.c bin/device.h
+bin_PROGRAMS += bin/granularity
+bin_granularity_SOURCES = bin/granularity.c $(FEATURE_FILES)

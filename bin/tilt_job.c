@@ -503,5 +503,5 @@ done:
 }
 
 const struct batch_ops tiltrecon_ops = {
-	plan, read_stack, compute, write_images, done, profile_begin, profile_end,
+	plan, read_stack, compute, write_images, done, profile_begin, profile_end, 1,
 };

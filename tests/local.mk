@@ -30,6 +30,7 @@ TOOL_TESTS += tests/t1100-tiltsim.t
 TOOL_TESTS += tests/t1200-tilt-search.t
 TOOL_TESTS += tests/t1201-tilt-well.t
 TOOL_TESTS += tests/t1202-tilt-levels.t
+TOOL_TESTS += tests/t2000-granularity.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c

@@ -91,13 +91,17 @@ static int read_manifest(struct batch *b)
 	header = t->columns > 1;
 	for (size_t c = 0; c < t->columns && t->rows > 0; c++)
 		header |= strcmp(csv_cell(t, 0, c), b->spec->input_column) == 0;
+	if (!header && b->spec->strict)
+		return error("'%s': line 1: no column '%s', expected a header", t->path, b->spec->input_column);
 	if (!header)
 		return 0;
 	csv_take_header(t);
 	if (csv_need(t, b->spec->input_column, &column) != 0)
 		return -1;
 	for (size_t c = 0; c < t->columns; c++)
-		if (!known_column(b->spec, t->names[c]))
+		if (!known_column(b->spec, t->names[c]) && b->spec->strict)
+			return error("'%s': line 1: column '%s' is not known", t->path, t->names[c]);
+		else if (!known_column(b->spec, t->names[c]))
 			info("'%s': column '%s' is not used", t->path, t->names[c]);
 	return 0;
 }

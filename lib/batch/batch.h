@@ -41,6 +41,7 @@ struct batch_spec {
 					 * it, to the manifest; NULL: it names none */
 	const char *const *columns;	/* other known columns, NULL-terminated; unknown ones are
 					 * noted under --verbose */
+	bool strict;			/* or refused, and a header is needed */
 	const char *suffix;		/* -O DIR: DIR/stem + suffix.  NULL: jobs have no output of
 					 * their own, -o is the tool's to use */
 	bool generates;			/* no operand, no manifest: one job without input */
@@ -80,7 +81,8 @@ struct job_plan {
  * dropped, the others go on.  A NULL function does nothing.  read and write run on a thread of their
  * own each, compute and plan on the caller's; each sees the jobs one after another in `order`, while
  * the other stages work on neighbouring ones: at most two jobs are read or being read and wait for
- * compute, at most two are computed and not written. */
+ * compute, at most two are computed and not written.  With `workers` above 1 that many threads
+ * compute different jobs, which are then written as they are done. */
 struct batch_ops {
 	int (*plan)(void *tool, struct job *j, struct job_plan *p);
 	int (*read)(void *tool, struct job *j);
@@ -91,6 +93,7 @@ struct batch_ops {
 	/* profile_begin and profile_end of lib/dev time the stages; or NULL */
 	double (*begin)(void);
 	void (*end)(const char *stage, double start, size_t bytes);
+	size_t workers;	/* jobs computed at a time, each on a thread of its own; 0, 1: the caller's */
 };
 
 /* Runs the jobs, or with --dry-run prints one line each.  Tables are written whole at the end, in

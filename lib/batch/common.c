@@ -22,6 +22,21 @@ const struct opt device_options[] = {
 	{ OPT_END }
 };
 
+#define BATCH_ROWS                                                                             \
+	{ OPT_TEXT, "shard", .text = &common.shard, .arg = "I/N|slurm", .incidental = true,    \
+	  .help = "only inputs k with k mod N = I, from 0; slurm: by the variables of an "     \
+		  "array job" },                                                               \
+		{ OPT_FLAG, "resume", .flag = &common.resume, .incidental = true,              \
+		  .help = "skip what the same command has finished" },                         \
+		{ OPT_FLAG, "fail-fast", .flag = &common.fail_fast, .incidental = true,        \
+		  .help = "stop at the first input that fails" },                              \
+		{ OPT_CHOICE, "progress", .choice = &common.progress,                          \
+		  .choices = "auto|always|never", .initial = "auto", .incidental = true,       \
+		  .help = "show progress; auto: on a terminal" },                              \
+		{ OPT_FLAG, "dry-run", .flag = &common.dry_run, .incidental = true,            \
+		  .help = "print shape, memory and blocks of each input, do nothing" },        \
+	{ OPT_END }
+
 const struct opt batch_options[] = {
 	{ OPT_HEADING, .help = "Inputs and outputs" },
 	{ OPT_TEXT, "output", 'o', .text = &common.output, .arg = "FILE", .incidental = true,
@@ -30,18 +45,16 @@ const struct opt batch_options[] = {
 	  .help = "folder for the results of many inputs" },
 	{ OPT_TEXT, "list", .text = &common.list, .arg = "FILE", .incidental = true,
 	  .help = "inputs from a CSV manifest or a plain list, `-' is stdin" },
-	{ OPT_TEXT, "shard", .text = &common.shard, .arg = "I/N|slurm", .incidental = true,
-	  .help = "only inputs k with k mod N = I, from 0; slurm: by the variables of an array "
-		  "job" },
-	{ OPT_FLAG, "resume", .flag = &common.resume, .incidental = true,
-	  .help = "skip what the same command has finished" },
-	{ OPT_FLAG, "fail-fast", .flag = &common.fail_fast, .incidental = true,
-	  .help = "stop at the first input that fails" },
-	{ OPT_CHOICE, "progress", .choice = &common.progress, .choices = "auto|always|never",
-	  .initial = "auto", .incidental = true, .help = "show progress; auto: on a terminal" },
-	{ OPT_FLAG, "dry-run", .flag = &common.dry_run, .incidental = true,
-	  .help = "print shape, memory and blocks of each input, do nothing" },
-	{ OPT_END }
+	BATCH_ROWS
+};
+
+const struct opt table_options[] = {
+	{ OPT_HEADING, .help = "Inputs and outputs" },
+	{ OPT_TEXT, "output", 'o', .text = &common.output, .arg = "FILE", .initial = "-",
+	  .incidental = true, .help = "the table, `-' is stdout" },
+	{ OPT_TEXT, "list", .text = &common.list, .arg = "FILE", .incidental = true,
+	  .help = "inputs from a CSV manifest, `-' is stdin" },
+	BATCH_ROWS
 };
 
 const struct opt input_options[] = {
@@ -66,8 +79,8 @@ const struct opt output_options[] = {
 
 struct tiff_select common_select(void)
 {
-	return (struct tiff_select){ common.pages[0], common.pages[1], common.channel,
-				     common.axes };
+	return (struct tiff_select){ common.pages[0], common.pages[1], common.channel, common.axes,
+				     false };
 }
 
 struct tiff_out common_tiff_out(void)

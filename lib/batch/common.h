@@ -38,6 +38,8 @@ extern struct common common;
 extern const struct opt device_options[];
 /* -o -O --list --shard --resume --fail-fast --progress --dry-run */
 extern const struct opt batch_options[];
+/* the same for tools whose only product is a table: -o, by default stdout, and no -O */
+extern const struct opt table_options[];
 extern const struct opt input_options[];	/* --pages --channel --axes */
 extern const struct opt output_options[];	/* --compress --predictor */
 

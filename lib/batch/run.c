@@ -174,8 +174,9 @@ static void *read_all(void *user)
 	return NULL;
 }
 
-static void compute_all(struct run *r)
+static void *compute_jobs(void *user)
 {
+	struct run *r = user;
 	struct job *j;
 
 	while ((j = take(r, &r->read)) != NULL) {
@@ -189,6 +190,21 @@ static void compute_all(struct run *r)
 			put(r, &r->computed, j);
 		}
 	}
+	return NULL;
+}
+
+/* On the caller's thread and workers - 1 others; fewer will do if no more can be started. */
+static void compute_all(struct run *r)
+{
+	size_t n = 0, others = r->ops->workers > 1 ? r->ops->workers - 1 : 0;
+	pthread_t *worker = mem_new(others, sizeof *worker);
+
+	while (n < others && pthread_create(&worker[n], NULL, compute_jobs, r) == 0)
+		n++;
+	compute_jobs(r);
+	while (n > 0)
+		pthread_join(worker[--n], NULL);
+	free(worker);
 	put(r, &r->computed, NULL);
 }
 

@@ -292,7 +292,7 @@ static void put_bytes(struct csv_line *l, const char *s, size_t n)
 static void begin_cell(struct csv_line *l)
 {
 	if (l->started)
-		put_bytes(l, ",", 1);
+		put_bytes(l, l->separator ? &l->separator : ",", 1);
 	l->started = true;
 }
 
@@ -300,8 +300,8 @@ void csv_put_text(struct csv_line *l, const char *s)
 {
 	size_t n = strlen(s);
 	/* blanks at the ends would be lost on readers that trim */
-	bool quote = s[strcspn(s, ",\"\r\n")] ||
-		     (n > 0 && (strchr(" \t", s[0]) || strchr(" \t", s[n - 1])));
+	bool quote = !l->separator && (s[strcspn(s, ",\"\r\n")] ||
+		     (n > 0 && (strchr(" \t", s[0]) || strchr(" \t", s[n - 1]))));
 
 	begin_cell(l);
 	if (!quote) {
@@ -317,7 +317,7 @@ void csv_put_text(struct csv_line *l, const char *s)
 	put_bytes(l, "\"", 1);
 }
 
-static void put_number(struct csv_line *l, const char *fmt, double v)
+void csv_put_digits(struct csv_line *l, double v, int digits)
 {
 	char s[40];
 
@@ -325,7 +325,7 @@ static void put_number(struct csv_line *l, const char *fmt, double v)
 	if (isnan(v)) /* printf may say "-nan" */
 		put_bytes(l, "nan", 3);
 	else
-		put_bytes(l, s, (size_t)snprintf(s, sizeof s, fmt, v));
+		put_bytes(l, s, (size_t)snprintf(s, sizeof s, "%.*g", digits, v));
 }
 
 void csv_put_long(struct csv_line *l, long long v)
@@ -338,18 +338,18 @@ void csv_put_long(struct csv_line *l, long long v)
 
 void csv_put_float(struct csv_line *l, float v)
 {
-	put_number(l, "%.9g", (double)v);
+	csv_put_digits(l, (double)v, 9);
 }
 
 void csv_put_double(struct csv_line *l, double v)
 {
-	put_number(l, "%.17g", v);
+	csv_put_digits(l, v, 17);
 }
 
 void csv_line_end(struct csv_line *l)
 {
 	/* one empty field would be a blank line, which is no row */
-	if (l->started && (l->len == 0 || l->text[l->len - 1] == '\n'))
+	if (l->started && !l->separator && (l->len == 0 || l->text[l->len - 1] == '\n'))
 		put_bytes(l, "\"\"", 2);
 	put_bytes(l, "\n", 1);
 	l->started = false;

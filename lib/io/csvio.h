@@ -39,11 +39,13 @@ struct csv_line {
 	char *text; /* ends in "\n" after csv_line_end; owned */
 	size_t len, cap;
 	bool started;
+	char separator; /* 0: comma, with quotes as needed; else that character, without quotes */
 };
 void csv_put_text(struct csv_line *l, const char *s);
 void csv_put_long(struct csv_line *l, long long v);
 void csv_put_float(struct csv_line *l, float v);   /* %.9g */
 void csv_put_double(struct csv_line *l, double v); /* %.17g */
+void csv_put_digits(struct csv_line *l, double v, int digits); /* %.*g */
 void csv_line_end(struct csv_line *l);		   /* next put starts a new line in the same text */
 void csv_line_clear(struct csv_line *l);
 

@@ -99,22 +99,23 @@ static void settle_axes(struct tiff_meta *m, const struct choice *c, bool one_ch
 	strcpy(m->axes, axes);
 }
 
-static int choose_sample(const struct tiff_file *f, long channel, uint16_t *sample)
+static int choose_sample(const struct tiff_file *f, long channel, int origin, uint16_t *sample)
 {
 	*sample = 0;
 	if (f->samples == 1)
 		return 0;
 	if (channel == 0 && f->samples == 3)
 		return error(
-			"'%s': 3 samples per pixel, expected 1: take one with --channel 1, 2 or 3",
-			f->path);
+			"'%s': 3 samples per pixel, expected 1: take one with --channel %d, %d or "
+			"%d",
+			f->path, origin, origin + 1, origin + 2);
 	if (channel == 0)
 		return error(
-			"'%s': %d samples per pixel, expected 1: take one with --channel 1 to %d",
-			f->path, f->samples, f->samples);
+			"'%s': %d samples per pixel, expected 1: take one with --channel %d to %d",
+			f->path, f->samples, origin, f->samples - 1 + origin);
 	if (channel > f->samples)
 		return error("'%s': %d samples per pixel, expected at least %ld for --channel %ld",
-			     f->path, f->samples, channel, channel);
+			     f->path, f->samples, channel, channel - 1 + origin);
 	*sample = (uint16_t)(channel - 1);
 	return 0;
 }
@@ -131,12 +132,12 @@ static int choose(struct tiff_file *f, const struct tiff_select *s, struct tiff_
 		s = &all;
 	if (s->axes && override_axes(f, s->axes, m) != 0)
 		return -1;
-	if (choose_sample(f, s->channel, &c->sample) != 0)
+	if (choose_sample(f, s->channel, s->from_zero ? 0 : 1, &c->sample) != 0)
 		return -1;
 	of_axis = s->channel > 0 && f->samples == 1;
 	if (of_axis && (size_t)s->channel > (m->size_c ? m->size_c : 1))
 		return error("'%s': %zu channels, expected at least %ld for --channel %ld", f->path,
-			     m->size_c ? m->size_c : 1, s->channel, s->channel);
+			     m->size_c ? m->size_c : 1, s->channel, s->channel - s->from_zero);
 	if (s->first > 0) {
 		if (s->last < s->first || (size_t)s->last > f->pages)
 			return error("'%s': %zu pages, expected --pages %ld-%ld among them",

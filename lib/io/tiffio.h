@@ -30,6 +30,7 @@ struct tiff_select {
 	/* --axes, page axes slow to fast, "TCZ" or "TCZYX"; NULL: from the file.  One letter
 	 * takes all pages; several take their sizes from the file, -1 if it does not say them */
 	const char *axes;
+	bool from_zero; /* messages count channels from 0: the tool's --channel does */
 };
 
 /* s may be NULL: all pages, one sample per pixel.  Resolution tags alone, without OME-XML or
