@@ -85,7 +85,7 @@ static inline float2 filter(float2 h, float reg)
 }
 
 /* b *= H* / (|H|^2 + reg), as the Hermitian part of the whole spectrum: columns 0 and nx/2 only hold their mirror's filter,
- * whose Hermitian part the real transform takes; the others average both where they differ. */
+ * whose Hermitian part thick_real_columns takes; the others average both where they differ. */
 kernel void thick_filter(global float2 *restrict bz, global const float2 *restrict hz, global const int2 *restrict crop,
 			 int zp, int rows, int hcols, int nx, int mirror_sets, float reg, float scale)
 {
@@ -121,4 +121,18 @@ kernel void thick_scatter(global float2 *restrict b, global const float2 *restri
 	if (j >= hcols || r >= rows || row0 + r >= ny || k >= zp)
 		return;
 	b[((size_t)k * ny + row0 + r) * hcols + j] = bz[((size_t)k * rows + r) * hcols + j];
+}
+
+/* Columns 0 and nx/2 (even nx) of every plane: the Hermitian part, so that the image is real. */
+kernel void thick_real_columns(global float2 *restrict b, int zp, int ny, int nx)
+{
+	int c = get_global_id(0), i = get_global_id(1), k = get_global_id(2), hcols = nx / 2 + 1;
+
+	if (c > 1 || (c == 1 && nx % 2) || 2 * i > ny || k >= zp)
+		return;
+	size_t at = ((size_t)k * ny + i) * hcols + (c ? nx / 2 : 0), mirror = at + (size_t)(i ? ny - 2 * i : 0) * hcols;
+	float2 v = 0.5f * (b[at] + conj_(b[mirror]));
+
+	b[at] = v;
+	b[mirror] = conj_(v);
 }

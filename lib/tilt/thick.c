@@ -351,6 +351,9 @@ int thick_invert(struct thick *t, const float *stack, size_t y, size_t x, size_t
 	for (size_t row = 0; row < t->ny; row += t->rows)
 		if (filter_block(t, row) != 0)
 			return -1;
+	if (dev_run(t->d, "thick_real_columns", NDRANGE3(2, t->ny / 2 + 1, t->zp), ARG(t->b), INT(t->zp), INT(t->ny),
+		    INT(t->nx)) != 0)
+		return -1;
 	for (size_t z = 0; z < t->nz; z++) {
 		const float *image;
 
