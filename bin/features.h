@@ -55,6 +55,7 @@ struct features_tool {
 	int (*measure)(struct frame *f, struct rows *r);
 	/* bytes that measure() takes beside image and labels, of one image; for --dry-run and --mem.  May be NULL. */
 	size_t (*bytes)(size_t nz, size_t ny, size_t nx, enum dtype type);
+	size_t (*device_bytes)(size_t nz, size_t ny, size_t nx);	/* the same on the device; NULL: none */
 };
 
 /* Is the feature column written?  After features_check. */

@@ -388,7 +388,10 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 	}
 	if ((w->labels_path && check_side(w, w->labels_path, &a, &sets) != 0) || check_memory(t, w) != 0)
 		goto done;
-	*p = (struct job_plan){ w->image.type, w->image.nz, w->image.ny, w->image.nx, host_bytes(t, w), 0, w->frames * w->channels };
+	*p = (struct job_plan){ .type = w->image.type, .nz = w->image.nz, .ny = w->image.ny, .nx = w->image.nx };
+	p->host_bytes = host_bytes(t, w);
+	p->device_bytes = t->t->device_bytes ? t->t->device_bytes(w->nz, w->image.ny, w->image.nx) : 0;
+	p->blocks = w->frames * w->channels;
 	rc = 0;
 done:
 	work_free(w);

@@ -9,14 +9,16 @@
 #include "base/mem.h"
 #include "device.h"
 #include "features.h"
-#include "features/granularity.h"
+#include "features/granularity_cl.h"
 
 enum level { LEVEL_OBJECT, LEVEL_IMAGE, LEVEL_BOTH };
+enum algorithm { ALGORITHM_AUTO, ALGORITHM_TREE, ALGORITHM_KERNELS };
 
 static struct {
 	const char *subsample, *background;
 	long radius, length;
 	enum level level;
+	enum algorithm algorithm;
 } opts;
 
 static const struct opt options[] = {
@@ -31,6 +33,8 @@ static const struct opt options[] = {
 	  .help = "length of the spectrum" },
 	{ OPT_CHOICE, "level", 'l', .choice = &opts.level, .choices = "object|image|both", .note = "object, without LABELS image",
 	  .help = "rows for the objects, for the image as a whole (label 0), or both" },
+	{ OPT_CHOICE, "algorithm", .choice = &opts.algorithm, .choices = "auto|tree|kernels", .initial = "auto", .incidental = true,
+	  .help = "one tree on the host, or kernels on the device; auto: kernels if a GPU is asked for" },
 	{ OPT_END }
 };
 
@@ -45,6 +49,7 @@ static const struct program program = {
 };
 
 static struct granularity_opts spectrum;
+static struct dev *device;	/* of the kernels; NULL: the tree */
 
 /* Up to three factors, for z y x or y x; one for all axes. */
 static int parse_factors(const char *option, const char *text, double factor[3])
@@ -142,7 +147,8 @@ static int measure(struct frame *f, struct rows *r)
 		goto done;
 	}
 	warn_radius(&f->pixels);
-	if (granularity(&g, &o, &f->pixels, objects ? f->objects : NULL, granularity_tree, NULL, release, f) != 0)
+	if (granularity(&g, &o, &f->pixels, objects ? f->objects : NULL,
+			device ? granularity_kernels : granularity_tree, device, release, f) != 0)
 		goto done;
 	if (o.image) {
 		memcpy(value, g.image, bytes);
@@ -165,9 +171,35 @@ static size_t bytes_of(size_t nz, size_t ny, size_t nx, enum dtype type)
 	return granularity_bytes(&spectrum, nz, ny, nx);
 }
 
+static size_t device_bytes_of(size_t nz, size_t ny, size_t nx)
+{
+	return device ? granularity_device_bytes(granularity_samples(&spectrum, nz, ny, nx)) : 0;
+}
+
+/* Opens the device if the kernels are to be used: a device that nobody asked for is not even looked at, which costs more than a
+ * spectrum.  0, or -1 after reporting. */
+static int choose_way(struct features_tool *t)
+{
+	struct dev_opts o = common_dev_opts();
+	const char *spec = o.device ? o.device : getenv("SCOPELINE_DEVICE");
+
+	if (opts.algorithm == ALGORITHM_TREE || (opts.algorithm == ALGORITHM_AUTO && !spec))
+		return 0;
+	device = dev_open(&o);
+	if (!device)
+		return -1;
+	if (opts.algorithm == ALGORITHM_AUTO && dev_is_cpu(device)) {
+		dev_free(device);
+		device = NULL;
+		return 0;
+	}
+	t->workers = 1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct features_tool tool = { .measure = measure, .bytes = bytes_of };
+	struct features_tool tool = { .measure = measure, .bytes = bytes_of, .device_bytes = device_bytes_of };
 	struct operands rest;
 	char **names;
 	int status;
@@ -186,8 +218,9 @@ int main(int argc, char **argv)
 	status = check(&rest) != 0 ? EXIT_USAGE : features_check(&tool, &rest);
 	if (status == EXIT_DONE) {
 		spectrum.length = wanted_length();
-		status = features_run(&tool, &rest);
+		status = choose_way(&tool) != 0 ? EXIT_FAILED : features_run(&tool, &rest);
 	}
+	dev_free(device);
 	for (long k = 0; k < opts.length; k++)
 		free(names[k]);
 	free(names);

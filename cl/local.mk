@@ -5,6 +5,7 @@ CL_FILES += cl/tilt.cl
 CL_FILES += cl/tilt_loss.cl
 CL_FILES += cl/tilt_thick.cl
 CL_FILES += cl/tilt_sim.cl
+CL_FILES += cl/granularity.cl
 CLH_FILES = cl/pair.clh cl/tilt.clh cl/vec.clh
 EXTRA_DIST += $(CL_FILES) $(CLH_FILES) cl/embed.awk
 nodist_libscopeline_a_SOURCES += cl/clsrc.c

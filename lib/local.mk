@@ -61,3 +61,4 @@ libscopeline_a_SOURCES += lib/features/opening.c lib/features/opening.h
 libscopeline_a_SOURCES += lib/features/maxtree.c lib/features/maxtree.h
 libscopeline_a_SOURCES += lib/features/spread.c lib/features/spread.h
 libscopeline_a_SOURCES += lib/features/granularity.c lib/features/granularity.h
+libscopeline_a_SOURCES += lib/features/granularity_cl.c lib/features/granularity_cl.h

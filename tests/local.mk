@@ -91,3 +91,7 @@ check_PROGRAMS += tests/unit-digits
 tests_unit_digits_SOURCES = tests/unit-digits.c
 check_PROGRAMS += tests/unit-tilt-facts
 tests_unit_tilt_facts_SOURCES = tests/unit-tilt-facts.c
+check_PROGRAMS += tests/unit-granularity
+tests_unit_granularity_SOURCES = tests/unit-granularity.c tests/ref-granularity.c tests/ref-granularity.h
+check_PROGRAMS += tests/unit-objects
+tests_unit_objects_SOURCES = tests/unit-objects.c tests/capture.h

@@ -50,6 +50,10 @@ ok 'a manifest gives the rows of the single runs in its order' 'granularity --le
 ok '--mask serves the rows without a mask of their own' 'printf "image,labels\nhuman_dna.tif,human_labels.tif\n" >one.csv &&
 	granularity -m human_mask.tif --list one.csv >got.csv && granularity -m human_mask.tif human_dna.tif human_labels.tif >want.csv && same want.csv got.csv'
 ok 'any number of threads gives the same bytes' 'for n in 2 3; do granularity --threads $n --level both --list pairs.csv >got.csv && same all.csv got.csv || exit 1; done'
+ok 'the kernels give the same bytes' 'granularity --device cpu --algorithm kernels --level both --list pairs.csv >got.csv && same all.csv got.csv'
+ok 'a volume by the kernels too' 'granularity --volume -n 5 vol_u16.tif vol_labels.tif >want.csv && granularity --volume -n 5 --algorithm kernels vol_u16.tif vol_labels.tif >got.csv && same want.csv got.csv'
+ok 'without an OpenCL device the tree is there and the kernels are missed' 'mkdir -p none && export OCL_ICD_VENDORS=$PWD/none/ && granularity --level both --list pairs.csv >got.csv && same all.csv got.csv &&
+	exits 1 granularity --algorithm kernels human_dna.tif human_labels.tif && says pocl'
 ok 'two shards are the whole' 'for i in 0 1; do granularity --level both --list pairs.csv --shard $i/2 -o $i.csv || exit 1; done
 	head -n 1 all.csv >got.csv && sort all.csv >a && { cat 0.csv && tail -n +2 1.csv; } | sort >b && same a b'
 ok 'a second channel of a stack is that image alone' 'granularity --axes CYX -c 1 human_2ch.tif human_labels.tif | cut -d, -f3- | sed "s/^1,/0,/" >got.csv &&

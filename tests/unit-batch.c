@@ -25,10 +25,14 @@ enum stage { READ, COMPUTE, WRITE, AFTER_WRITE };
 static const char *table_path, *other_path;
 static long kill_job = -1, kill_stage; /* SIGKILL in this stage of this job */
 static double gain;
+static size_t workers;
+static bool strict;
 static const struct opt options[] = {
 	{ OPT_TEXT, "table", .text = &table_path, .incidental = true, .help = "rows" },
 	{ OPT_TEXT, "other", .text = &other_path, .incidental = true, .help = "more rows" },
 	{ OPT_REAL, "gain", .real = &gain, .initial = "2", .help = "factor" },
+	{ OPT_SIZE, "workers", .size = &workers, .incidental = true, .help = "at a time" },
+	{ OPT_FLAG, "strict", .flag = &strict, .incidental = true, .help = "known columns only" },
 	{ OPT_INT, "kill-job", .integer = &kill_job, .incidental = true, .help = "job" },
 	{ OPT_INT, "kill-stage", .integer = &kill_stage, .incidental = true, .help = "stage" },
 	{ OPT_END }
@@ -50,7 +54,8 @@ static void enter(struct job *j, enum stage s)
 	reading += s == READ ? 1 : s == COMPUTE ? -1 : 0;
 	writing -= s == WRITE;
 	alive += s == READ;
-	if (reading > 3 || writing > 3 || (s < AFTER_WRITE && j->index < next_in_order[s]))
+	if (workers <= 1 &&
+	    (reading > 3 || writing > 3 || (s < AFTER_WRITE && j->index < next_in_order[s])))
 		_exit(99);
 	if (s < AFTER_WRITE)
 		next_in_order[s] = j->index + 1;
@@ -81,12 +86,29 @@ static int tool_read(void *tool, struct job *j)
 	return 0;
 }
 
+/* With several workers each of the first jobs waits until as many are computed at a time. */
+static void meet(const struct job *j)
+{
+	static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
+	static size_t there;
+
+	if (workers <= 1 || j->index >= workers)
+		return;
+	pthread_mutex_lock(&lock);
+	there++;
+	pthread_cond_broadcast(&more);
+	while (there < workers)
+		pthread_cond_wait(&more, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
 static int tool_compute(void *tool, struct job *j)
 {
 	float *v = j->data;
 
 	(void)tool;
 	enter(j, COMPUTE);
+	meet(j);
 	if (*v == 13)
 		return error("'%s': thirteen is not computed", j->input);
 	*v *= (float)gain;
@@ -139,8 +161,8 @@ static void tool_done(void *tool, struct job *j)
 
 static int tool_main(int argc, char **argv)
 {
-	static const struct batch_ops ops = { tool_plan, tool_read, tool_compute, tool_write,
-					      tool_done, NULL,	    NULL };
+	struct batch_ops ops = { .plan = tool_plan, .read = tool_read, .compute = tool_compute, .write = tool_write,
+				 .done = tool_done };
 	static const char *const columns[] = { "position", NULL };
 	struct batch_table t[2];
 	struct batch_spec spec = { .operand = "IN.txt",
@@ -156,6 +178,8 @@ static int tool_main(int argc, char **argv)
 
 	if (status != OPT_GO)
 		return status;
+	ops.workers = workers;
+	spec.strict = strict;
 	t[0] = (struct batch_table){ table_path, "stem,value" };
 	t[1] = (struct batch_table){ other_path, "stem,more" };
 	status = batch_open(&b, &spec, &rest);
@@ -298,7 +322,11 @@ static void manifests(void)
 	   "an unknown column is noted under --verbose");
 	OK(run("--list in/jobs.csv") == 0 && is_there("in/named.tif"),
 	   "without -O outputs that it names lie beside it");
+	OK(run("--strict --list in/jobs.csv -O out") == 1 && strstr(said, "line 1: column 'note' is not known"),
+	   "a tool that is strict refuses it");
 	put_file("in/plain", "a1.txt\na2.txt\n");
+	OK(run("--strict --list in/plain -O out") == 1 && strstr(said, "expected a header"),
+	   "and a list without a header");
 	OK(run("--list in/plain -O out --table t2.csv") == 0 && same("t.csv", "t2.csv"),
 	   "a headerless column of names");
 	put_file("in/bad.csv", "position,file\nA1,a1.txt\n");
@@ -478,6 +506,10 @@ static void other_ways(void)
 	OK(run("in/a1.txt in/a2.txt --table /dev/full") == 1 && strstr(said, "/dev/full"),
 	   "a full disk fails");
 	OK(run("in/a1.txt --table t.csv --progress always") == 0, "progress without a terminal");
+	OK(run("--workers 3 %s --table t.csv --other u.csv", inputs) == 0 && same("t.csv", "want/t.csv"),
+	   "three jobs computed at a time, rows in the order of the list");
+	OK(run("--workers 3 %s in/thirteen.txt --table t.csv", inputs) == 1 && same("t.csv", "want/t.csv"),
+	   "one of them may fail");
 }
 
 int main(int argc, char **argv)

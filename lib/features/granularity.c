@@ -347,6 +347,7 @@ done:
 int granularity_tree(void *user, const struct granularity_sums *s)
 {
 	const struct ranks *r = s->ranks;
+	const uint8_t *valid = s->valid;
 	struct maxtree t = { 0 };
 	int rc = -1;
 
@@ -356,27 +357,35 @@ int granularity_tree(void *user, const struct granularity_sums *s)
 	for (size_t i = 0; i < s->spread->n; i++)
 		for (size_t k = s->spread->first[i]; k < s->spread->first[i + 1]; k++)
 			maxtree_add(&t, s->spread->position[k], s->spread->weight[k], s->object + i * (size_t)s->length);
-	for (size_t i = 0; s->image && i < r->n; i++)
-		if (!s->valid || s->valid[i])
-			maxtree_add(&t, ranks_position(r, i / (r->ny * r->nx), i / r->nx % r->ny, i % r->nx), 1, s->image);
+	for (size_t row = 0; s->image && row < r->nz * r->ny; row++) {
+		size_t at = ranks_position(r, row / r->ny, row % r->ny, 0);
+
+		for (size_t x = 0; x < r->nx; x++)
+			if (!valid || *valid++)
+				maxtree_add(&t, at + x, 1, s->image);
+	}
 	rc = 0;
 done:
 	maxtree_clear(&t);
 	return rc;
 }
 
-void granularity_add(const struct granularity_sums *s, int k, const int32_t *r_k)
+void granularity_add(const struct granularity_sums *s, int k, const double *r_k)
 {
 	const struct ranks *r = s->ranks;
 	const struct spread *sp = s->spread;
+	const uint8_t *valid = s->valid;
 
 	for (size_t i = 0; i < sp->n; i++)
 		for (size_t j = sp->first[i]; j < sp->first[i + 1]; j++)
-			s->object[i * (size_t)s->length + (size_t)k - 1] +=
-				sp->weight[j] * r->value[r_k[ranks_index(r, sp->position[j])]];
-	for (size_t i = 0; s->image && i < r->n; i++)
-		if (!s->valid || s->valid[i])
-			s->image[k - 1] += r->value[r_k[i]];
+			s->object[i * (size_t)s->length + (size_t)k - 1] += sp->weight[j] * r_k[sp->position[j]];
+	for (size_t row = 0; s->image && row < r->nz * r->ny; row++) {
+		size_t at = ranks_position(r, row / r->ny, row % r->ny, 0);
+
+		for (size_t x = 0; x < r->nx; x++)
+			if (!valid || *valid++)
+				s->image[k - 1] += r_k[at + x];
+	}
 }
 
 /* Sums to percents, in place. */
@@ -493,6 +502,14 @@ void granularity_clear(struct granularity *g)
 	free(g->reason);
 	free(g->image);
 	*g = (struct granularity){ 0 };
+}
+
+size_t granularity_samples(const struct granularity_opts *opts, size_t nz, size_t ny, size_t nx)
+{
+	struct shape s;
+
+	shape_init(&s, opts, nz, ny, nx);
+	return s.collapsed ? 0 : product(s.n);
 }
 
 size_t granularity_bytes(const struct granularity_opts *opts, size_t nz, size_t ny, size_t nx)

@@ -46,8 +46,8 @@ struct granularity_sums {
 typedef int granularity_way(void *user, const struct granularity_sums *s);
 granularity_way granularity_tree;	/* by the max-tree, on the host; user is not used */
 
-/* The sums of one R_k, given as the rank of each sample [nz][ny][nx]: for ways that make the R_k one by one. */
-void granularity_add(const struct granularity_sums *s, int k, const int32_t *r_k);
+/* The sums of one R_k, given as values by position [ranks->room]: for ways that make the R_k one by one. */
+void granularity_add(const struct granularity_sums *s, int k, const double *r_k);
 
 /* Called once the pixels are not read any more; may be NULL. */
 typedef void granularity_release(void *user);
@@ -58,7 +58,8 @@ int granularity(struct granularity *g, const struct granularity_opts *opts, cons
 		granularity_way *way, void *way_user, granularity_release *release, void *release_user);
 void granularity_clear(struct granularity *g);	/* fine on a zeroed one */
 
-/* Bytes it takes for an image of this shape, beside image and objects. */
+/* Coarse samples of an image of this shape, and the bytes it takes beside image and objects.  0 if it collapses. */
+size_t granularity_samples(const struct granularity_opts *opts, size_t nz, size_t ny, size_t nx);
 size_t granularity_bytes(const struct granularity_opts *opts, size_t nz, size_t ny, size_t nx);
 
 #endif

@@ -17,8 +17,8 @@ int taps_init(struct taps *t, size_t n, size_t size, double step, bool divide, b
 	for (size_t i = 0; i < n; i++) {
 		double at = divide ? (double)i / step : (double)i * step, last = (double)(size - 1);
 
-		if (clamp && at > last)
-			at = last;
+		if (clamp)
+			at = at > last ? last : at < 0 ? 0 : at;
 		t->inside[i] = at >= 0 && at <= last;
 		at = t->inside[i] ? at : 0;
 		t->lo[i] = (uint32_t)at;

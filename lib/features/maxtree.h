@@ -32,14 +32,6 @@ static inline size_t ranks_position(const struct ranks *r, size_t z, size_t y, s
 	return (z + (r->nz > 1)) * r->stride_z + (y + 1) * r->stride_y + x;
 }
 
-/* Index in [nz][ny][nx] of a position that is no border. */
-static inline size_t ranks_index(const struct ranks *r, size_t position)
-{
-	size_t z = position / r->stride_z, y = position % r->stride_z / r->stride_y, x = position % r->stride_y;
-
-	return ((z - (r->nz > 1)) * r->ny + y - 1) * r->nx + x;
-}
-
 /* f->data [nz][ny][nx] >= 0, finite, freed here (becomes NULL).  0, or -1 after reporting; r is the caller's to clear. */
 int ranks_init(struct ranks *r, struct grid *f);
 void ranks_clear(struct ranks *r);	/* fine on a zeroed one */
