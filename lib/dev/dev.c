@@ -274,6 +274,7 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->name = mem_printf("%s: %s", e[i].platform_name, e[i].name);
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
 	d->keeps_binaries = strcasecmp(e[i].platform_name, "Portable Computing Language") == 0;
+	d->wide = d->keeps_binaries;	/* others take minutes to compile vectors of 16 */
 	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 && !getenv("SCOPELINE_NO_FP64");
 	team_set_size(o->threads);
 	d->threads = team_size();
@@ -337,7 +338,7 @@ const char *dev_name(const struct dev *d)
 
 size_t dev_columns(const struct dev *d, size_t n)
 {
-	return d->cpu ? (n + 15) / 16 : n;
+	return d->wide ? (n + 15) / 16 : n;
 }
 
 bool dev_is_cpu(const struct dev *d)

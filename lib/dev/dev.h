@@ -35,7 +35,7 @@ void dev_free(struct dev *d);		/* fine on NULL */
 
 const char *dev_name(const struct dev *d);	/* "platform: device", for provenance: no driver timestamps */
 bool dev_is_cpu(const struct dev *d);
-size_t dev_columns(const struct dev *d, size_t n);	/* work-items for n columns in kernels of cl/vec.clh: 16 each on a CPU, else 1 */
+size_t dev_columns(const struct dev *d, size_t n);	/* work-items for n columns in kernels of cl/vec.clh: 16 each on PoCL, else 1 */
 bool dev_has_fp64(const struct dev *d);		/* false also when $SCOPELINE_NO_FP64 is set */
 int dev_threads(const struct dev *d);
 enum fft_choice dev_fft(const struct dev *d);	/* FFT_CLFFT or FFT_FFTW, decided */

@@ -28,6 +28,7 @@ struct dev {
 	char *name;
 	bool cpu, fp64, profiled, clfft;	/* clfft: the library was started for it */
 	bool keeps_binaries;	/* built programs are kept on disk: see binary.c */
+	bool wide;		/* work-items of cl/vec.clh take 16 columns */
 	int threads, work_group;
 	enum fft_choice fft;
 	size_t mem, used, largest;	/* bounds on all buffers together, their sum now, bound on one buffer */

@@ -34,7 +34,7 @@ static void show_log(struct dev *d, cl_program p)
 static cl_program build(struct dev *d, const char *name, const char *source)
 {
 	const char *text[2] = { source_of("cl/common.clh"), source };
-	char *options = mem_printf("-cl-std=CL1.2%s%s", d->fp64 ? " -DHAVE_FP64" : "", d->cpu ? " -DON_CPU" : "");
+	char *options = mem_printf("-cl-std=CL1.2%s%s", d->fp64 ? " -DHAVE_FP64" : "", d->wide ? " -DWIDE" : "");
 	char *path = binary_path(d, text, options);
 	cl_int e;
 	cl_program p = path ? binary_load(d, path, options) : NULL;
