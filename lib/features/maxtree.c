@@ -186,23 +186,24 @@ static void mark(uint8_t *life, const int32_t *e, size_t n, int k)
 	}
 }
 
-static int mark_lives(struct maxtree *t, const uint8_t *valid)
+/* life [n + 1], of each rank: how long the component would live if it ended there. */
+static int mark_lives(const struct ranks *r, const uint8_t *valid, int length, uint8_t *life)
 {
-	const struct ranks *r = t->r;
 	int32_t *e = mem_try("max-tree", r->n, sizeof *e), *to = mem_try("max-tree", r->n, sizeof *to), *swap;
 	int rc = -1;
 
 	if (!e || !to)
 		goto done;
+	memset(life, 0, r->n + 1);
 	ranks_start(r, valid, e);
-	for (int k = 1; k <= t->length; k++) {
+	for (int k = 1; k <= length; k++) {
 		ranks_erode(r, e, to);
-		mark(t->life, to, r->n, k);
+		mark(life, to, r->n, k);
 		swap = e;
 		e = to;
 		to = swap;
 	}
-	t->life[0] = (uint8_t)t->length;
+	life[0] = (uint8_t)length;
 	rc = 0;
 done:
 	free(e);
@@ -210,76 +211,138 @@ done:
 	return rc;
 }
 
-/* The lowest node so far of the component of a, or a finished one. */
-static uint32_t root_of(uint32_t *up, const uint8_t *life, int length, uint32_t a)
+/* While the tree grows a node's second number leads up to the representative of its component (disjoint sets, linked by depth), whose
+ * own is BOTTOM and the component's lowest node so far. */
+#define up life
+#define BOTTOM 0x80000000u
+
+static uint32_t find(struct maxtree_node *node, uint32_t a)
 {
-	while (up[a] != a && life[a] != length) {
-		up[a] = up[up[a]];
-		a = up[a];
+	for (;;) {
+		uint32_t p = node[a].up, q;
+
+		if (p & BOTTOM)
+			return a;
+		q = node[p].up;
+		if (q & BOTTOM)
+			return p;
+		node[a].up = q;
+		a = q;
 	}
+}
+
+/* The representative of both: that of the deeper set. */
+static uint32_t join(struct maxtree_node *node, uint8_t *depth, uint32_t a, uint32_t b)
+{
+	if (depth[a] < depth[b]) {
+		node[a].up = b;
+		return b;
+	}
+	depth[a] = (uint8_t)(depth[a] + (depth[a] == depth[b]));
+	node[b].up = a;
 	return a;
 }
 
+/* Samples come in the order of their values, which is none in memory: what will be needed is asked for in time. */
+enum { AHEAD = 12, FURTHER = 24 };
+
+static void look_ahead(const struct maxtree *t, size_t k, long stride)
+{
+	const struct ranks *r = t->r;
+
+	if (k > FURTHER) {
+		const int32_t *at = r->rank + r->position[k - FURTHER];
+
+		__builtin_prefetch(at);
+		__builtin_prefetch(at - stride);
+		__builtin_prefetch(at + stride);
+	}
+	if (k > AHEAD) {
+		const int32_t *at = r->rank + r->position[k - AHEAD];
+
+		__builtin_prefetch(&t->node[at[-1]]);
+		__builtin_prefetch(&t->node[at[1]]);
+		__builtin_prefetch(&t->node[at[-stride]]);
+		__builtin_prefetch(&t->node[at[stride]]);
+	}
+}
+
 /* Samples from the highest down; each joins the components beside it.  A component that lives to the end is finished: what touches
- * it is finished too and its own root is never looked for. */
-static void build(struct maxtree *t, uint32_t *up)
+ * it is finished too, and nothing is joined to it. */
+static void build(struct maxtree *t, uint8_t *lives, uint8_t *depth)
 {
 	const struct ranks *r = t->r;
 	const long step[6] = { -1, 1, -(long)r->stride_y, (long)r->stride_y, -(long)r->stride_z, (long)r->stride_z };
 	int steps = r->nz > 1 ? 6 : 4;
 
+	t->node[0] = (struct maxtree_node){ 0, BOTTOM };
 	for (size_t k = r->n; k > 0; k--) {
 		const int32_t *at = r->rank + r->position[k];
-		int life = t->life[k];
+		uint32_t set = (uint32_t)k;
 
-		up[k] = (uint32_t)k;
+		look_ahead(t, k, (long)r->stride_y);
+		t->node[k] = (struct maxtree_node){ .next = 0, .up = BOTTOM | set };
+		depth[k] = 0;
 		for (int s = 0; s < steps; s++) {
-			uint32_t root;
+			uint32_t other = (uint32_t)at[step[s]], low;
 
-			if (at[step[s]] <= (int32_t)k)
+			if (other <= k)
 				continue;
-			root = root_of(up, t->life, t->length, (uint32_t)at[step[s]]);
-			if (root == k)
+			low = other;
+			if (lives[other] < t->length) {
+				other = find(t->node, other);
+				if (other == set)
+					continue;
+				low = t->node[other].up & ~BOTTOM;
+			}
+			if (lives[low] > lives[k])
+				lives[k] = lives[low];
+			if (lives[low] == t->length)
 				continue;
-			if (t->life[root] > life)
-				life = t->life[root];
-			if (t->life[root] < t->length)
-				t->next[root] = up[root] = (uint32_t)k;
+			t->node[low].next = (uint32_t)k;
+			set = join(t->node, depth, set, other);
+			t->node[set].up = BOTTOM | (uint32_t)k;
 		}
-		t->life[k] = (uint8_t)life;
+	}
+}
+
+#undef up
+#undef BOTTOM
+
+/* Nodes that live no longer than the one above are left out of the chains. */
+static void shorten(struct maxtree *t, const uint8_t *lives)
+{
+	for (size_t k = 0; k <= t->r->n; k++) {
+		struct maxtree_node *node = &t->node[k];
+
+		if (t->node[node->next].life <= lives[k])
+			node->next = t->node[node->next].next;
+		node->life = lives[k];
 	}
 }
 
 int maxtree_init(struct maxtree *t, const struct ranks *r, const uint8_t *valid, int length)
 {
-	uint32_t *up = NULL;
+	uint8_t *lives = mem_try("max-tree", r->n + 1, 1), *depth = mem_try("max-tree", r->n + 1, 1);
 	int rc = -1;
 
 	*t = (struct maxtree){ .r = r, .length = length };
-	t->life = mem_try("max-tree", r->n + 1, 1);
-	if (!t->life)
-		return -1;
-	memset(t->life, 0, r->n + 1);
-	if (mark_lives(t, valid) != 0)
-		return -1;
-	t->next = mem_try("max-tree", r->n + 1, sizeof *t->next);
-	up = mem_try("max-tree", r->n + 1, sizeof *up);
-	if (!t->next || !up)
+	if (!lives || !depth || mark_lives(r, valid, length, lives) != 0)
 		goto done;
-	memset(t->next, 0, (r->n + 1) * sizeof *t->next);
-	build(t, up);
-	for (size_t k = 1; k <= r->n; k++)
-		if (t->life[t->next[k]] <= t->life[k])
-			t->next[k] = t->next[t->next[k]];
+	t->node = mem_try("max-tree", r->n + 1, sizeof *t->node);
+	if (!t->node)
+		goto done;
+	build(t, lives, depth);
+	shorten(t, lives);
 	rc = 0;
 done:
-	free(up);
+	free(lives);
+	free(depth);
 	return rc;
 }
 
 void maxtree_clear(struct maxtree *t)
 {
-	free(t->life);
-	free(t->next);
+	free(t->node);
 	*t = (struct maxtree){ 0 };
 }

@@ -42,12 +42,15 @@ void ranks_erode(const struct ranks *r, const int32_t *from, int32_t *to);
 /* E_0: the ranks without the border, 0 where valid (NULL: everywhere) is 0. */
 void ranks_start(const struct ranks *r, const uint8_t *valid, int32_t *e);
 
-/* R_k of the sample at a position: follow rank, next[rank], ... to the first with life >= k; its value. */
+/* R_k of the sample at a position: follow its rank, next, next ... to the first node with life >= k; the value of that rank. */
+struct maxtree_node {
+	uint32_t next;		/* where life < length: the next node below that lives longer */
+	uint32_t life;		/* 0 ... length */
+};
 struct maxtree {
 	const struct ranks *r;
 	int length;
-	uint8_t *life;		/* [n + 1], 0 ... length */
-	uint32_t *next;		/* [n + 1], where life < length: life[next] is larger */
+	struct maxtree_node *node;	/* [n + 1], by rank */
 };
 
 /* length 1 ... MAXTREE_LENGTH.  0, or -1 after reporting; t is the caller's to clear.  The ranks stay the caller's. */
@@ -58,16 +61,17 @@ void maxtree_clear(struct maxtree *t);	/* fine on a zeroed one */
 static inline void maxtree_add(const struct maxtree *t, size_t position, double weight, double *sum)
 {
 	uint32_t rank = (uint32_t)t->r->rank[position];
-	int k = 0, life;
+	int k = 0;
 
 	for (;;) {
+		const struct maxtree_node *node = &t->node[rank];
 		double v = weight * t->r->value[rank];
 
-		for (life = t->life[rank]; k < life; k++)
+		for (; k < (int)node->life; k++)
 			sum[k] += v;
-		if (life == t->length)
+		if (k == t->length)
 			return;
-		rank = t->next[rank];
+		rank = node->next;
 	}
 }
 
