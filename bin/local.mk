@@ -7,3 +7,5 @@ bin_tiltsim_SOURCES = bin/tiltsim.c $(TILT_FILES)
 FEATURE_FILES = bin/features.c bin/features.h bin/features_job.c bin/features_rows.h bin/device.c bin/device.h
 bin_PROGRAMS += bin/granularity
 bin_granularity_SOURCES = bin/granularity.c $(FEATURE_FILES)
+bin_PROGRAMS += bin/tvloss
+bin_tvloss_SOURCES = bin/tvloss.c bin/tvloss.h bin/tvloss_job.c bin/device.c bin/device.h

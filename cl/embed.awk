@@ -1,6 +1,6 @@
 # Turns OpenCL files into one C file: struct clsrc { name, text } clsrc[].  Lines  #include "x.clh"  are replaced by cl/x.clh,
 # and #line keeps names and numbers so that a build log says cl/tilt.cl:12.  Strings are emitted line by line.
-function put(s) { gsub(/\\/, "\\\\", s); gsub(/"/, "\\\"", s); printf "\t\"%s\\n\"\n", s }
+function put(s) { gsub(/\\/, "&&", s); gsub(/"/, "\\\"", s); printf "\t\"%s\\n\"\n", s }
 function embed(file,   line, n, part) {
 	put("#line 1 \"" file "\"")
 	while ((getline line < file) > 0) {

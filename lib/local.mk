@@ -62,3 +62,4 @@ libscopeline_a_SOURCES += lib/features/maxtree.c lib/features/maxtree.h
 libscopeline_a_SOURCES += lib/features/spread.c lib/features/spread.h
 libscopeline_a_SOURCES += lib/features/granularity.c lib/features/granularity.h
 libscopeline_a_SOURCES += lib/features/granularity_cl.c lib/features/granularity_cl.h
+libscopeline_a_SOURCES += lib/tv/loss.c lib/tv/loss.h

@@ -3,3 +3,4 @@ dist_man_MANS += man/scopeline.7
 dist_man_MANS += man/tiltrecon.1
 dist_man_MANS += man/tiltsim.1
 dist_man_MANS += man/granularity.1
+dist_man_MANS += man/tvloss.1

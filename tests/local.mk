@@ -95,3 +95,6 @@ check_PROGRAMS += tests/unit-granularity
 tests_unit_granularity_SOURCES = tests/unit-granularity.c tests/ref-granularity.c tests/ref-granularity.h
 check_PROGRAMS += tests/unit-objects
 tests_unit_objects_SOURCES = tests/unit-objects.c tests/capture.h
+TOOL_TESTS += tests/t3000-tvloss.t
+check_PROGRAMS += tests/unit-tv
+tests_unit_tv_SOURCES = tests/unit-tv.c

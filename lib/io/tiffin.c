@@ -239,6 +239,51 @@ done:
 	return rc;
 }
 
+/* ---- page by page */
+
+struct tiff_in {
+	struct tiff_file f;
+	struct choice c;
+	char *path;
+};
+
+struct tiff_in *tiff_in_open(const char *path, const struct tiff_select *s, struct array *shape,
+			     struct tiff_meta *m)
+{
+	struct tiff_in *in = mem_new(1, sizeof *in);
+	struct tiff_meta meta;
+
+	*shape = (struct array){ 0 };
+	if (m)
+		*m = (struct tiff_meta){ 0 };
+	in->path = mem_strdup(path);
+	if (begin(in->path, s, &in->f, &meta, &in->c) != 0) {
+		free(in->path);
+		free(in);
+		return NULL;
+	}
+	*shape = (struct array){
+		.type = in->f.type, .nz = in->c.n, .ny = in->f.height, .nx = in->f.width
+	};
+	hand_over(&meta, m);
+	return in;
+}
+
+int tiff_in_page(struct tiff_in *in, size_t page, void *to)
+{
+	return tiff_read_page(&in->f, in->c.page[page], in->c.sample, to);
+}
+
+void tiff_in_close(struct tiff_in *in)
+{
+	if (!in)
+		return;
+	tiff_close(&in->f, true);
+	free(in->c.page);
+	free(in->path);
+	free(in);
+}
+
 int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a,
 		     struct tiff_meta *m)
 {

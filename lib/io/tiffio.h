@@ -41,6 +41,14 @@ struct tiff_select {
 int tiff_probe(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
 /* The pages, in native type.  a and m are the caller's, cleared on failure.  m may be NULL. */
 int tiff_read(const char *path, const struct tiff_select *s, struct array *a, struct tiff_meta *m);
+/* The same page by page, for stacks larger than memory: shape and meta as tiff_probe, then
+ * tiff_in_page(in, i, to) reads page i of those chosen, in native type, to [ny][nx].  NULL or -1
+ * after reporting.  One thread at a time. */
+struct tiff_in;
+struct tiff_in *tiff_in_open(const char *path, const struct tiff_select *s, struct array *shape,
+			     struct tiff_meta *m);
+int tiff_in_page(struct tiff_in *in, size_t page, void *to);
+void tiff_in_close(struct tiff_in *in); /* fine on NULL */
 /* Labels: u8, u16, u32, i32 >= 0 to u32 in a; a negative or a float is an error naming page and
  * value. */
 int tiff_read_labels(const char *path, const struct tiff_select *s, struct array *a,
@@ -59,6 +67,17 @@ struct tiff_out {
  * threads.  The pixel size stands in the resolution tags (per cm) and, exactly, in a line pixel_um
  * of the description.  0, or -1 after reporting. */
 int tiff_write(const char *path, const struct array *a, const struct tiff_out *o);
+
+/* The same page by page: the type and the sizes of shape are those of the whole file, `pages` holds n
+ * further pages.  tiff_sink_commit takes as many as the shape has, tiff_sink_abort leaves no file
+ * (fine on NULL); both free.  NULL or -1 after reporting; the strings of o are the caller's until then.
+ * One thread at a time. */
+struct tiff_sink;
+struct tiff_sink *tiff_sink_open(const char *path, const struct array *shape,
+				 const struct tiff_out *o);
+int tiff_sink_put(struct tiff_sink *s, const void *pages, size_t n);
+int tiff_sink_commit(struct tiff_sink *s);
+void tiff_sink_abort(struct tiff_sink *s);
 
 /* Is there a complete TIFF at path whose provenance equals text?  1 yes, 0 no (absent, unreadable,
  * other).  Never reports. */

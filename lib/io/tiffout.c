@@ -24,6 +24,7 @@ struct writer {
 	const char *path;
 	const struct array *a;
 	const struct tiff_out *o;
+	const void *data; /* of the pages now written */
 	int fd, threads;
 	off_t at;
 	TIFF *tif;
@@ -203,10 +204,10 @@ static size_t strip_rows(const struct writer *w, size_t strip)
 	return w->a->ny - first < w->rows ? w->a->ny - first : w->rows;
 }
 
-/* Strips are numbered through all pages. */
+/* Strips are numbered through the pages that are written in one go. */
 static const char *strip_data(const struct writer *w, size_t strip)
 {
-	return (const char *)w->a->data +
+	return (const char *)w->data +
 	       (strip / w->strips * w->a->ny + strip % w->strips * w->rows) * w->row_bytes;
 }
 
@@ -273,16 +274,17 @@ static int pack_all(struct writer *w, size_t from, size_t n)
 	return 0;
 }
 
-static int write_strips(struct writer *w)
+/* The next n pages of the file, of which `before` stand already. */
+static int write_pages(struct writer *w, size_t before, size_t n)
 {
-	size_t total = w->a->nz * w->strips;
+	size_t total = n * w->strips;
 
 	for (size_t s = 0; s < total; s++) {
 		size_t slot = s % STRIPS_AT_ONCE, left = total - s,
 		       bytes = strip_rows(w, s) * w->row_bytes;
 		const char *data = strip_data(w, s);
 
-		if (s % w->strips == 0 && set_tags(w, s / w->strips) != 0)
+		if (s % w->strips == 0 && set_tags(w, before + s / w->strips) != 0)
 			return -1;
 		if (w->o->compress != TIFF_NONE) {
 			if (slot == 0 &&
@@ -331,13 +333,21 @@ static int plan(struct writer *w)
 	return 0;
 }
 
-static int write_all(struct writer *w, struct out *out)
+struct tiff_sink {
+	struct writer w;
+	struct array shape;
+	struct tiff_out o;
+	struct out *out;
+	char *path;
+	size_t done; /* pages */
+};
+
+static int open_writer(struct writer *w, struct out *out)
 {
 	/* directories: some 300 bytes and 16 for each strip; 32-bit offsets have to reach the last
 	 * of them */
 	size_t bytes = array_bytes(w->a) + w->a->nz * (1024 + 16 * w->strips) + (1 << 20);
 	TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
-	int rc;
 
 	if (!options)
 		return -1;
@@ -348,33 +358,85 @@ static int write_all(struct writer *w, struct out *out)
 		TIFFClientOpenExt(w->path, bytes > UINT32_MAX ? "w8m" : "wm", (thandle_t)w, on_read,
 				  on_write, on_seek, on_close, on_size, NULL, NULL, options);
 	TIFFOpenOptionsFree(options);
-	rc = w->tif ? write_strips(w) : -1;
-	if (w->tif)
-		TIFFClose(w->tif);
-	return w->message[0] ? -1 : rc;
+	return w->tif ? 0 : -1;
+}
+
+static int cannot_write(const struct writer *w)
+{
+	return error("'%s': cannot write: %s", w->path,
+		     w->message[0] ? w->message : "out of memory");
+}
+
+struct tiff_sink *tiff_sink_open(const char *path, const struct array *shape,
+				 const struct tiff_out *o)
+{
+	static const struct tiff_out plain;
+	struct tiff_sink *s = mem_new(1, sizeof *s);
+
+	s->path = mem_strdup(path);
+	s->shape = *shape;
+	s->o = o ? *o : plain;
+	s->w = (struct writer){ .path = s->path, .a = &s->shape, .o = &s->o };
+	if (plan(&s->w) != 0)
+		goto fail;
+	s->out = out_open(path);
+	if (!s->out)
+		goto fail;
+	if (open_writer(&s->w, s->out) == 0)
+		return s;
+	cannot_write(&s->w);
+fail:
+	tiff_sink_abort(s);
+	return NULL;
+}
+
+int tiff_sink_put(struct tiff_sink *s, const void *pages, size_t n)
+{
+	s->w.data = pages;
+	if (write_pages(&s->w, s->done, n) != 0 || s->w.message[0])
+		return cannot_write(&s->w);
+	s->done += n;
+	return 0;
+}
+
+int tiff_sink_commit(struct tiff_sink *s)
+{
+	int rc = -1;
+
+	TIFFClose(s->w.tif);
+	s->w.tif = NULL;
+	if (s->done != s->shape.nz || s->w.message[0]) {
+		cannot_write(&s->w);
+	} else {
+		rc = out_commit(s->out);
+		s->out = NULL;
+	}
+	tiff_sink_abort(s);
+	return rc;
+}
+
+void tiff_sink_abort(struct tiff_sink *s)
+{
+	if (!s)
+		return;
+	if (s->w.tif)
+		TIFFClose(s->w.tif);
+	out_abort(s->out);
+	for (size_t i = 0; i < STRIPS_AT_ONCE; i++)
+		free(s->w.packed[i]);
+	free(s->path);
+	free(s);
 }
 
 int tiff_write(const char *path, const struct array *a, const struct tiff_out *o)
 {
-	static const struct tiff_out plain;
-	struct writer w = { .path = path, .a = a, .o = o ? o : &plain };
-	struct out *out = NULL;
-	int rc = -1;
+	struct tiff_sink *s = tiff_sink_open(path, a, o);
 
-	if (plan(&w) != 0)
-		goto done;
-	out = out_open(path);
-	if (!out)
-		goto done;
-	if (write_all(&w, out) != 0) {
-		error("'%s': cannot write: %s", path, w.message[0] ? w.message : "out of memory");
-		goto done;
+	if (!s)
+		return -1;
+	if (tiff_sink_put(s, a->data, a->nz) != 0) {
+		tiff_sink_abort(s);
+		return -1;
 	}
-	rc = out_commit(out);
-	out = NULL;
-done:
-	out_abort(out);
-	for (size_t i = 0; i < STRIPS_AT_ONCE; i++)
-		free(w.packed[i]);
-	return rc;
+	return tiff_sink_commit(s);
 }
