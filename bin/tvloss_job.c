@@ -699,5 +699,5 @@ static int write_gradient(void *tool, struct job *j)
 }
 
 const struct batch_ops tvloss_ops = {
-	plan, read_volume, compute, write_gradient, done, profile_begin, profile_end,
+	plan, read_volume, compute, write_gradient, done, profile_begin, profile_end, 1,
 };

@@ -6,7 +6,6 @@ CL_FILES += cl/tilt_loss.cl
 CL_FILES += cl/tilt_thick.cl
 CL_FILES += cl/tilt_sim.cl
 CL_FILES += cl/granularity.cl
-CLH_FILES = cl/pair.clh cl/tilt.clh cl/vec.clh
 CL_FILES += cl/tv.cl
 CL_FILES += cl/tv_any.cl
 CLH_FILES = cl/pair.clh cl/tilt.clh cl/tv.clh cl/vec.clh
