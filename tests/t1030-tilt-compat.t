@@ -9,6 +9,7 @@ oil='--model thick --wavelength 0.532 --pixel 0.1 --z-step 0.25 --index 1.3 --na
 deep='--model thick --config pheno --z-pad 3 --zenith 0.1 --azimuth 2'
 
 # equals PEER OPTIONS STACK: float32 noise of the peer, 1e-5 of the largest value
+# shellcheck disable=SC2086  # a list of options
 equals() { tiltrecon -q $2 -o got.tif "$in/$3" && tiffdiff -t 1e-5 "$peer/$1.tif" got.tif; }
 
 ok 'thin, even size: the compatible answer is the peer'"'"'s' "equals waveorder_thin '--compat waveorder $pheno' thin7x48.tif"
