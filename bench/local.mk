@@ -2,4 +2,5 @@
 EXTRA_PROGRAMS += bench/fft
 bench_fft_SOURCES = bench/fft.c
 bench_fft_LDADD = -lfftw3f_threads $(LDADD)
+EXTRA_DIST += bench/tilt bench/tilt-peer.py
 EXTRA_DIST += bench/tilt-recovery bench/RESULTS.md
