@@ -26,6 +26,7 @@ TOOL_TESTS += tests/t0900-slurm.t
 TOOL_TESTS += tests/t0002-completion.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
 TOOL_TESTS += tests/t1001-tilt-same.t
+TOOL_TESTS += tests/t1021-tilt-recovery.t
 TOOL_TESTS += tests/t1030-tilt-compat.t
 TOOL_TESTS += tests/t1100-tiltsim.t
 TOOL_TESTS += tests/t1200-tilt-search.t
