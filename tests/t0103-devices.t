@@ -22,8 +22,8 @@ ok '--profile=FILE is CSV'                                    'tiltrecon --confi
 
 # agrees NAME: the same results on another device, to the tolerance of the goldens
 agrees() {
-	tiltrecon --config pheno --tile 20 --overlap 8 --pad 4 --outputs both -o here.tif sim.tif &&
-		"$@" tiltrecon --config pheno --tile 20 --overlap 8 --pad 4 --outputs both -o there.tif sim.tif && tiffdiff -t 1e-4 here.tif there.tif
+	tiltrecon --config pheno --zenith 0.1 --azimuth 2 --tile 20 --overlap 8 --pad 4 --outputs both -o here.tif sim.tif &&
+		"$@" tiltrecon --config pheno --zenith 0.1 --azimuth 2 --tile 20 --overlap 8 --pad 4 --outputs both -o there.tif sim.tif && tiffdiff -t 1e-4 here.tif there.tif
 }
 agrees_thick() {
 	tiltrecon --config pheno --model thick --zenith 0.1 -o here.tif sim.tif &&
