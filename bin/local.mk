@@ -9,3 +9,7 @@ bin_PROGRAMS += bin/granularity
 bin_granularity_SOURCES = bin/granularity.c $(FEATURE_FILES)
 bin_PROGRAMS += bin/tvloss
 bin_tvloss_SOURCES = bin/tvloss.c bin/tvloss.h bin/tvloss_job.c bin/device.c bin/device.h
+bin_PROGRAMS += bin/zernike
+bin_zernike_SOURCES = bin/zernike.c $(FEATURE_FILES)
+bin_PROGRAMS += bin/intensity
+bin_intensity_SOURCES = bin/intensity.c $(FEATURE_FILES)

@@ -63,3 +63,7 @@ libscopeline_a_SOURCES += lib/features/spread.c lib/features/spread.h
 libscopeline_a_SOURCES += lib/features/granularity.c lib/features/granularity.h
 libscopeline_a_SOURCES += lib/features/granularity_cl.c lib/features/granularity_cl.h
 libscopeline_a_SOURCES += lib/tv/loss.c lib/tv/loss.h
+libscopeline_a_SOURCES += lib/math/circle.c lib/math/circle.h
+libscopeline_a_SOURCES += lib/features/zernike.c lib/features/zernike.h
+libscopeline_a_SOURCES += lib/features/order.c lib/features/order.h
+libscopeline_a_SOURCES += lib/features/intensity.c lib/features/intensity.h

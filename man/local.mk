@@ -4,3 +4,5 @@ dist_man_MANS += man/tiltrecon.1
 dist_man_MANS += man/tiltsim.1
 dist_man_MANS += man/granularity.1
 dist_man_MANS += man/tvloss.1
+dist_man_MANS += man/zernike.1
+dist_man_MANS += man/intensity.1

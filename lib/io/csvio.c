@@ -8,6 +8,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "io/digits.h"
 #include "io/out.h"
 #include "io/source.h"
 
@@ -319,13 +320,10 @@ void csv_put_text(struct csv_line *l, const char *s)
 
 void csv_put_digits(struct csv_line *l, double v, int digits)
 {
-	char s[40];
+	char s[DIGITS_SPACE];
 
 	begin_cell(l);
-	if (isnan(v)) /* printf may say "-nan" */
-		put_bytes(l, "nan", 3);
-	else
-		put_bytes(l, s, (size_t)snprintf(s, sizeof s, "%.*g", digits, v));
+	put_bytes(l, s, digits_put(s, digits, v));
 }
 
 void csv_put_long(struct csv_line *l, long long v)
