@@ -13,3 +13,5 @@ bin_PROGRAMS += bin/zernike
 bin_zernike_SOURCES = bin/zernike.c $(FEATURE_FILES)
 bin_PROGRAMS += bin/intensity
 bin_intensity_SOURCES = bin/intensity.c $(FEATURE_FILES)
+bin_PROGRAMS += bin/tvdenoise
+bin_tvdenoise_SOURCES = bin/tvdenoise.c bin/device.c bin/device.h

@@ -8,6 +8,7 @@ CL_FILES += cl/tilt_sim.cl
 CL_FILES += cl/granularity.cl
 CL_FILES += cl/tv.cl
 CL_FILES += cl/tv_any.cl
+CL_FILES += cl/tv_denoise.cl
 CLH_FILES = cl/pair.clh cl/tilt.clh cl/tv.clh cl/vec.clh
 EXTRA_DIST += $(CL_FILES) $(CLH_FILES) cl/embed.awk
 nodist_libscopeline_a_SOURCES += cl/clsrc.c

@@ -48,7 +48,7 @@ _scopeline() {
 
 # A link with a tool's name completes that tool; the script itself, sourced by hand, completes all of them.
 if [[ ${BASH_SOURCE[0]##*/} == scopeline.bash ]]; then
-	complete -F _scopeline tiltrecon tiltsim granularity zernike intensity tvloss
+	complete -F _scopeline tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise
 else
 	complete -F _scopeline "${BASH_SOURCE[0]##*/}"
 fi

@@ -67,3 +67,4 @@ libscopeline_a_SOURCES += lib/math/circle.c lib/math/circle.h
 libscopeline_a_SOURCES += lib/features/zernike.c lib/features/zernike.h
 libscopeline_a_SOURCES += lib/features/order.c lib/features/order.h
 libscopeline_a_SOURCES += lib/features/intensity.c lib/features/intensity.h
+libscopeline_a_SOURCES += lib/tv/denoise.c lib/tv/denoise.h

@@ -114,3 +114,6 @@ TOOL_TESTS += tests/t2300-features-facts.t
 EXTRA_DIST += tests/featdiff
 check_PROGRAMS += tests/tifftext
 tests_tifftext_SOURCES = tests/tifftext.c
+TOOL_TESTS += tests/t3100-tvdenoise.t
+check_PROGRAMS += tests/tiffrms
+tests_tiffrms_SOURCES = tests/tiffrms.c
