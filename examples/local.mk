@@ -1,3 +1,6 @@
 # examples/
 EXTRA_DIST += examples/setup.sh examples/quickstart.sh
 EXTRA_DIST += examples/data/README examples/data/demo_cells.tif examples/data/demo_cells_truth.csv
+EXTRA_DIST += examples/well/run.sh examples/well/Makefile examples/well/tiltmap.awk
+EXTRA_DIST += examples/well/data/README examples/well/data/well.csv examples/well/data/well_truth.csv examples/well/data/well
+EXTRA_DIST += examples/slurm/tiltrecon.sbatch examples/slurm/join.sbatch examples/slurm/well.mk

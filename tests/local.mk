@@ -22,6 +22,7 @@ TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t0001-man.t
 TOOL_TESTS += tests/t0002-completion.t
 TOOL_TESTS += tests/t0003-examples.t
+TOOL_TESTS += tests/t0004-well.t
 TOOL_TESTS += tests/t0100-usage.t
 TOOL_TESTS += tests/t0101-bad-input.t
 TOOL_TESTS += tests/t0102-batch.t
