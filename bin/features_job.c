@@ -375,18 +375,20 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 	const struct tool *t = tool;
 	struct work *w = work_new(t, j);
 	struct tiff_select select;
-	struct array a = { 0 };
+	struct array a = { 0 }, m = { 0 };
 	size_t sets;
 	int rc = -1;
 
-	if (probe(t, j, w, &select) != 0 || (w->labels_path && tiff_probe(w->labels_path, NULL, &a, NULL) != 0))
+	if (probe(t, j, w, &select) != 0 || (w->labels_path && tiff_probe(w->labels_path, NULL, &a, NULL) != 0) ||
+	    (w->mask_path && tiff_probe(w->mask_path, NULL, &m, NULL) != 0))
 		goto done;
 	if (w->image.ny == 0) {
 		w->image = a;
 		w->frames = a.nz;
 		w->channels = w->nz = 1;
 	}
-	if ((w->labels_path && check_side(w, w->labels_path, &a, &sets) != 0) || check_memory(t, w) != 0)
+	if ((w->labels_path && check_side(w, w->labels_path, &a, &sets) != 0) ||
+	    (w->mask_path && check_side(w, w->mask_path, &m, &sets) != 0) || check_memory(t, w) != 0)
 		goto done;
 	*p = (struct job_plan){ .type = w->image.type, .nz = w->image.nz, .ny = w->image.ny, .nx = w->image.nx };
 	p->host_bytes = host_bytes(t, w);

@@ -135,15 +135,15 @@ static int measure(struct frame *f, struct rows *r)
 {
 	struct granularity_opts o = spectrum;
 	struct granularity g = { 0 };
-	bool objects = f->objects && opts.level != LEVEL_IMAGE;
+	bool objects = f->objects && opts.level != LEVEL_IMAGE, level = opt_given("level");
 	double *value = mem_new((size_t)opts.length, sizeof *value);
 	size_t bytes = (size_t)o.length * sizeof *value;
 	int rc = -1;
 
-	o.image = opts.level != LEVEL_OBJECT || (!opt_given("level") && !f->objects);
+	o.image = opts.level != LEVEL_OBJECT || (!level && !f->objects);
 	o.threads = f->threads;
-	if (!objects && !o.image) {
-		error("'%s': no labels, expected some for --level object", f->name);
+	if (level && opts.level != LEVEL_IMAGE && !f->objects) {	/* a row of a manifest */
+		error("'%s': no labels, expected some for --level %s", f->name, opts.level == LEVEL_BOTH ? "both" : "object");
 		goto done;
 	}
 	warn_radius(&f->pixels);

@@ -37,6 +37,7 @@ TOOL_TESTS += tests/t1200-tilt-search.t
 TOOL_TESTS += tests/t1201-tilt-well.t
 TOOL_TESTS += tests/t1202-tilt-levels.t
 TOOL_TESTS += tests/t2000-granularity.t
+TOOL_TESTS += tests/t2010-granularity-devices.t
 
 check_PROGRAMS += tests/unit-optim
 tests_unit_optim_SOURCES = tests/unit-optim.c

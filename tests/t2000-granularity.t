@@ -47,6 +47,9 @@ ok 'a manifest gives the rows of the single runs in its order' 'granularity --le
 	{ granularity --level both human_dna.tif human_labels.tif && granularity --level both fly_dna.tif fly_labels.tif | tail -n +2 &&
 	granularity --level both track.tif track_labels.tif | tail -n +2 &&
 	granularity --level both -m human_mask.tif human_ph3.tif human_labels.tif | tail -n +2; } >want.csv && same want.csv all.csv'
+ok 'a row without labels measures the image, or fails if objects are asked for' 'printf "image,labels\nhuman_dna.tif,\nfly_dna.tif,fly_labels.tif\n" >one.csv && granularity --list one.csv >got.csv &&
+	granularity human_dna.tif >want.csv && [ "$(tail -n 1 want.csv)" = "$(sed -n 2p got.csv)" ] && granularity fly_dna.tif fly_labels.tif | tail -n +2 >a && tail -n +3 got.csv >b && same a b &&
+	for l in object both; do exits 1 granularity -l $l --list one.csv >got.csv && says "human_dna.tif.: no labels" && says "1 of 2" || exit 1; done'
 ok '--mask serves the rows without a mask of their own' 'printf "image,labels\nhuman_dna.tif,human_labels.tif\n" >one.csv &&
 	granularity -m human_mask.tif --list one.csv >got.csv && granularity -m human_mask.tif human_dna.tif human_labels.tif >want.csv && same want.csv got.csv'
 ok 'any number of threads gives the same bytes' 'for n in 2 3; do granularity --threads $n --level both --list pairs.csv >got.csv && same all.csv got.csv || exit 1; done'
