@@ -33,6 +33,7 @@ struct frame {
 	const struct objects *objects;	/* NULL: there are no labels */
 	const char *name;		/* of the image's file, for messages */
 	int threads;			/* that measure() may use */
+	bool alone;			/* the only one of its job */
 	struct work *work;
 };
 

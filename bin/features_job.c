@@ -283,7 +283,7 @@ static void measure_frame(void *context, size_t i, int member)
 	size_t frame = i / w->channels, channel = i % w->channels, area = w->image.ny * w->image.nx;
 	long single = features_single_channel();
 	void *copy = NULL;
-	struct frame f = { .name = w->input, .threads = t->threads, .work = w };
+	struct frame f = { .name = w->input, .threads = t->threads, .alone = w->frames * w->channels == 1, .work = w };
 
 	(void)member;
 	if (single < 0 && !features_channel(channel))

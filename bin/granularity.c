@@ -10,6 +10,7 @@
 #include "device.h"
 #include "features.h"
 #include "features/granularity_cl.h"
+#include "io/out.h"
 
 enum level { LEVEL_OBJECT, LEVEL_IMAGE, LEVEL_BOTH };
 enum algorithm { ALGORITHM_AUTO, ALGORITHM_TREE, ALGORITHM_KERNELS };
@@ -19,6 +20,7 @@ static struct {
 	long radius, length;
 	enum level level;
 	enum algorithm algorithm;
+	const char *dump;
 } opts;
 
 static const struct opt options[] = {
@@ -35,6 +37,8 @@ static const struct opt options[] = {
 	  .help = "rows for the objects, for the image as a whole (label 0), or both" },
 	{ OPT_CHOICE, "algorithm", .choice = &opts.algorithm, .choices = "auto|tree|kernels", .initial = "auto", .incidental = true,
 	  .help = "one tree on the host, or kernels on the device; auto: kernels if a GPU is asked for" },
+	{ OPT_TEXT, "dump-stage", .text = &opts.dump, .arg = "NAME=FILE", .incidental = true,
+	  .help = "write background, pixels, eroded:K or reconstructed:K as a TIFF" },
 	{ OPT_END }
 };
 
@@ -49,6 +53,8 @@ static const struct program program = {
 };
 
 static struct granularity_opts spectrum;
+static struct granularity_dump dump;
+static const char *dump_path;
 static struct dev *device;	/* of the kernels; NULL: the tree */
 
 /* Up to three factors, for z y x or y x; one for all axes. */
@@ -74,6 +80,37 @@ static int parse_factors(const char *option, const char *text, double factor[3])
 	return 0;
 }
 
+/* --dump-stage: a name, its K, and behind '=' the file. */
+static int parse_dump(void)
+{
+	static const struct {
+		const char *name;
+		enum granularity_stage stage;
+		bool numbered;
+	} names[] = { { "background", STAGE_BACKGROUND, false }, { "pixels", STAGE_PIXELS, false },
+		      { "eroded:", STAGE_ERODED, true }, { "reconstructed:", STAGE_RECONSTRUCTED, true } };
+	const char *file = opts.dump ? strchr(opts.dump, '=') : NULL;
+
+	for (size_t i = 0; file && file[1] && i < sizeof names / sizeof *names; i++) {
+		size_t n = strlen(names[i].name), digits = strspn(opts.dump + n * (strncmp(opts.dump, names[i].name, n) == 0), "0123456789");
+
+		if (strncmp(opts.dump, names[i].name, n) != 0 || opts.dump + n + digits != file || (digits > 0) != names[i].numbered)
+			continue;
+		dump.stage = names[i].stage;
+		dump.k = digits > 0 && digits < 4 ? atoi(opts.dump + n) : 1;
+		dump_path = file + 1;
+		if (digits < 4 && dump.k >= 1 && dump.k <= MAXTREE_LENGTH)
+			break;
+		dump.stage = STAGE_NONE;
+	}
+	if (opts.dump && dump.stage == STAGE_NONE)
+		return error("'--dump-stage': '%s', expected background, pixels, eroded:K or reconstructed:K with K from 1 to %d, "
+			     "then =FILE", opts.dump, MAXTREE_LENGTH);
+	if (opts.dump && common.list)
+		return error("'--dump-stage': takes one image, expected no --list");
+	return opts.dump ? out_check_binary(dump_path) : 0;
+}
+
 static int check(const struct operands *rest)
 {
 	static const enum granularity_like like[] = { [COMPAT_SCOPELINE] = LIKE_SCOPELINE, [COMPAT_CP_MEASURE] = LIKE_CP_MEASURE,
@@ -83,7 +120,7 @@ static int check(const struct operands *rest)
 	spectrum = (struct granularity_opts){ .volume = features_options.volume, .radius = (int)opts.radius,
 					      .like = like[features_options.compat] };
 	if (parse_factors("subsample", opts.subsample, spectrum.subsample) != 0 ||
-	    parse_factors("background", opts.background, spectrum.background) != 0)
+	    parse_factors("background", opts.background, spectrum.background) != 0 || parse_dump() != 0)
 		return -1;
 	for (int a = 0; a < 3; a++)
 		if (spectrum.subsample[a] > 1) {
@@ -131,6 +168,28 @@ static void release(void *frame)
 	features_release(frame);
 }
 
+/* The stage as it would be of divided samples. */
+static int write_dump(const struct frame *f)
+{
+	const struct grid *g = &dump.image;
+	struct array a = { .data = NULL };
+	size_t n = g->nz * g->ny * g->nx;
+	int rc = -1;
+
+	if (!g->data)
+		return error("'%s': fewer than 2 samples on an axis, expected a stage to write", f->name);
+	if (array_init(&a, dump_path, DT_F32, g->nz, g->ny, g->nx) != 0)
+		goto done;
+	for (size_t i = 0; i < n; i++)
+		((float *)a.data)[i] = (float)(g->data[i] / f->pixels.divisor);
+	rc = tiff_write(dump_path, &a, &(struct tiff_out){ .compress = TIFF_NONE });
+done:
+	array_clear(&a);
+	free(dump.image.data);
+	dump.image.data = NULL;
+	return rc;
+}
+
 static int measure(struct frame *f, struct rows *r)
 {
 	struct granularity_opts o = spectrum;
@@ -146,9 +205,16 @@ static int measure(struct frame *f, struct rows *r)
 		error("'%s': no labels, expected some for --level %s", f->name, opts.level == LEVEL_BOTH ? "both" : "object");
 		goto done;
 	}
+	if (opts.dump && !f->alone) {
+		error("'%s': several frames or channels, expected one for --dump-stage", f->name);
+		goto done;
+	}
+	o.dump = opts.dump ? &dump : NULL;
 	warn_radius(&f->pixels);
 	if (granularity(&g, &o, &f->pixels, objects ? f->objects : NULL,
 			device ? granularity_kernels : granularity_tree, device, release, f) != 0)
+		goto done;
+	if (opts.dump && write_dump(f) != 0)
 		goto done;
 	if (o.image) {
 		memcpy(value, g.image, bytes);

@@ -78,6 +78,14 @@ ok '--dense has every label up to the largest' 'granularity --dense tiny.tif tin
 ok 'tsv has tabs' 'granularity --format tsv tiny.tif tiny_labels.tif | tr "\t" , >got.csv && granularity tiny.tif tiny_labels.tif >want.csv && same want.csv got.csv'
 ok '--digits 5 --no-reason' 'granularity --digits 5 --no-reason human_dna.tif human_labels.tif >got.csv && ! head -n 1 got.csv | grep reason && column Granularity_1 got.csv | grep -q "^[0-9]*\.[0-9]\{3\}$" &&
 	! column Granularity_1 got.csv | grep "[0-9]\{6\}"'
+# checker.tif is 1 where row + column is even: its opening by a disk is 0, one erosion leaves nothing
+ok 'the stages of a checkerboard' 'd="granularity -s 1 -b 1 -n 2 checker.tif -o stage.csv --dump-stage" && $d background=b.tif && $d pixels=p.tif && $d eroded:1=e.tif && $d reconstructed:2=r.tif &&
+	tiffdiff b.tif e.tif && tiffdiff e.tif r.tif && tiffdiff -a -t 0 checker.tif p.tif && ! tiffdiff -a -t 0.5 b.tif p.tif'
+ok 'a stage of a volume has the grid of the spectrum' 'granularity --volume -s 1,0.5,0.5 --dump-stage reconstructed:3=v.tif vol_u16.tif vol_labels.tif >got.csv && granularity --dry-run --volume v.tif | grep -q 20x36x40'
+ok 'a stage needs one image' 'exits 2 granularity --dump-stage pixels=x.tif --list pairs.csv && exits 1 granularity --dump-stage pixels=x.tif track.tif track_labels.tif >got.csv && [ ! -e x.tif ]'
+for bad in pixels pixels= eroded=x.tif eroded:0=x.tif eroded:255=x.tif pixels:1=x.tif nosuch=x.tif; do
+	ok "--dump-stage $bad is a usage error" "exits 2 granularity --dump-stage $bad human_dna.tif && says dump-stage"
+done
 ok 'no object: a header and nothing else' 'granularity --labels 59999 human_dna.tif human_labels.tif >got.csv && [ "$(wc -l <got.csv)" = 1 ]'
 
 ok 'an interrupted run goes on with --resume to the same bytes' 'granularity --level both --list pairs.csv -o whole.csv && sed "s/human_ph3.tif/gone.tif/" pairs.csv >broken.csv && cp broken.csv list.csv &&

@@ -211,7 +211,7 @@ static void test_spectra(struct dev *d)
 			bool same = true;
 
 			for (int masked = 0; masked < 2; masked++) {
-				struct granularity_opts o = { { s, s, s }, { b, b, b }, volume, 3, 5, LIKE_SCOPELINE, true, 1 };
+				struct granularity_opts o = { { s, s, s }, { b, b, b }, volume, 3, 5, LIKE_SCOPELINE, true, 1, NULL };
 				struct scene sc;
 				double *want, *got, *kernels;
 
@@ -255,7 +255,7 @@ static void turn(struct scene *s)
 
 static void test_facts(void)
 {
-	struct granularity_opts o = { { 1, 1, 1 }, { 1, 1, 1 }, false, 4, 8, LIKE_SCOPELINE, true, 1 };
+	struct granularity_opts o = { { 1, 1, 1 }, { 1, 1, 1 }, false, 4, 8, LIKE_SCOPELINE, true, 1, NULL };
 	struct scene s;
 	double *a, *b, *c;
 	float *f;
@@ -292,7 +292,7 @@ static void test_facts(void)
 /* NaN in one object: the others' samples see a 0 there, like one that is invalid. */
 static void test_nan(void)
 {
-	struct granularity_opts o = { { 1, 1, 1 }, { 1, 1, 1 }, false, 4, 4, LIKE_SCOPELINE, true, 1 };
+	struct granularity_opts o = { { 1, 1, 1 }, { 1, 1, 1 }, false, 4, 4, LIKE_SCOPELINE, true, 1, NULL };
 	struct scene s;
 	double *a, *b;
 

@@ -197,6 +197,74 @@ done:
 	return rc;
 }
 
+/* ---- stages to look at */
+
+static bool wants(const struct granularity_opts *o, enum granularity_stage stage)
+{
+	return o->dump && o->dump->stage == stage;
+}
+
+/* The coarse image a of the stage, if that is the one that is wanted. */
+static int show(const struct granularity_opts *o, const struct shape *s, enum granularity_stage stage, const double *a)
+{
+	if (!wants(o, stage))
+		return 0;
+	o->dump->image = (struct grid){ s->n[0], s->n[1], s->n[2], mem_try("stage", product(s->n), sizeof *a) };
+	if (!o->dump->image.data)
+		return -1;
+	memcpy(o->dump->image.data, a, product(s->n) * sizeof *a);
+	return 0;
+}
+
+static int show_eroded(const struct granularity_opts *o, const struct ranks *r, const uint8_t *valid, double *to)
+{
+	int32_t *e = mem_try("stage", r->n, sizeof *e), *next = mem_try("stage", r->n, sizeof *next), *swap;
+	int rc = -1;
+
+	if (!e || !next)
+		goto done;
+	ranks_start(r, valid, e);
+	for (int k = 0; k < o->dump->k; k++) {
+		ranks_erode(r, e, next);
+		swap = e;
+		e = next;
+		next = swap;
+	}
+	for (size_t i = 0; i < r->n; i++)
+		to[i] = r->value[e[i]];
+	rc = 0;
+done:
+	free(e);
+	free(next);
+	return rc;
+}
+
+static int show_rebuilt(const struct granularity_opts *o, const struct ranks *r, const uint8_t *valid, double *to)
+{
+	struct maxtree t = { 0 };
+	double all[MAXTREE_LENGTH];
+	int rc = maxtree_init(&t, r, valid, o->dump->k);
+
+	for (size_t i = 0; rc == 0 && i < r->n; i++) {
+		memset(all, 0, sizeof all);
+		maxtree_add(&t, ranks_position(r, i / (r->ny * r->nx), i / r->nx % r->ny, i % r->nx), 1, all);
+		to[i] = all[o->dump->k - 1];
+	}
+	maxtree_clear(&t);
+	return rc;
+}
+
+/* E_k or R_k */
+static int show_ranks(const struct granularity_opts *o, const struct ranks *r, const uint8_t *valid)
+{
+	if (!wants(o, STAGE_ERODED) && !wants(o, STAGE_RECONSTRUCTED))
+		return 0;
+	o->dump->image = (struct grid){ r->nz, r->ny, r->nx, mem_try("stage", r->n, sizeof(double)) };
+	if (!o->dump->image.data)
+		return -1;
+	return wants(o, STAGE_ERODED) ? show_eroded(o, r, valid, o->dump->image.data) : show_rebuilt(o, r, valid, o->dump->image.data);
+}
+
 /* ---- section 4.3: F */
 
 /* Coordinates of the background's samples on the coarse grid; upstream's 3-D ones are those of the subsampling (section 8). */
@@ -273,14 +341,14 @@ static int remove_background(struct coarse *c, const struct granularity_opts *o,
 	double *g = mem_try("background", n, sizeof *g), *a = c->a.data;
 	int rc = -1;
 
-	if (!g || background(g, c, o, s) != 0)
+	if (!g || background(g, c, o, s) != 0 || show(o, s, STAGE_BACKGROUND, g) != 0)
 		goto done;
 	for (size_t i = 0; i < n; i++) {
 		double f = a[i] - g[i];
 
 		a[i] = f > 0 ? f : 0;
 	}
-	rc = 0;
+	rc = show(o, s, STAGE_PIXELS, a);
 done:
 	free(g);
 	return rc;
@@ -465,7 +533,7 @@ int granularity(struct granularity *g, const struct granularity_opts *opts, cons
 	n = product(s.n);
 	if (opts->image)
 		image_mean = image_start(&c, n, &image_pixels);
-	if (ranks_init(&r, &c.a) != 0)
+	if (ranks_init(&r, &c.a) != 0 || show_ranks(opts, &r, c.valid) != 0)
 		goto done;
 	sums.valid = c.valid;
 	sums.object = g->spectrum;

@@ -13,6 +13,14 @@
 
 enum granularity_like { LIKE_SCOPELINE, LIKE_CP_MEASURE, LIKE_CP4, LIKE_CP5 };	/* differences: spec section 8 */
 
+/* A stage to look at: its image on the coarse grid. */
+enum granularity_stage { STAGE_NONE, STAGE_BACKGROUND, STAGE_PIXELS, STAGE_ERODED, STAGE_RECONSTRUCTED };
+struct granularity_dump {
+	enum granularity_stage stage;
+	int k;			/* of E_k, R_k; 1 ... MAXTREE_LENGTH */
+	struct grid image;	/* filled in, not divided by the divisor; data NULL if the grid collapsed.  The caller's to free */
+};
+
 struct granularity_opts {
 	double subsample[3], background[3];	/* z y x, > 0; from 1 on: full resolution */
 	bool volume;				/* else z is no axis, nz is 1 */
@@ -21,6 +29,7 @@ struct granularity_opts {
 	enum granularity_like like;
 	bool image;				/* measure the image as a whole too */
 	int threads;
+	struct granularity_dump *dump;		/* NULL: none */
 };
 
 enum granularity_reason { GRANULARITY_FINE, GRANULARITY_COLLAPSED, GRANULARITY_MASKED };
