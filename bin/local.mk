@@ -15,3 +15,5 @@ bin_PROGRAMS += bin/intensity
 bin_intensity_SOURCES = bin/intensity.c $(FEATURE_FILES)
 bin_PROGRAMS += bin/tvdenoise
 bin_tvdenoise_SOURCES = bin/tvdenoise.c bin/device.c bin/device.h
+bin_PROGRAMS += bin/kplanes
+bin_kplanes_SOURCES = bin/kplanes.c bin/kplanes.h bin/kplanes_job.c bin/kplanes_files.c bin/device.c bin/device.h

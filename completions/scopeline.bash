@@ -41,6 +41,8 @@ _scopeline() {
 	done <<<"$table"
 	if [[ $cur == -* ]]; then
 		_scopeline_words "$words" "$cur" ''
+	elif [[ ${1##*/} == kplanes ]] && ((COMP_CWORD == 1)); then
+		_scopeline_words $'eval\ngrad\ntv\nrender\nfit\ninfo' "$cur" ''
 	else
 		compopt -o default 2>/dev/null
 	fi
@@ -48,7 +50,7 @@ _scopeline() {
 
 # A link with a tool's name completes that tool; the script itself, sourced by hand, completes all of them.
 if [[ ${BASH_SOURCE[0]##*/} == scopeline.bash ]]; then
-	complete -F _scopeline tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise
+	complete -F _scopeline tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes
 else
 	complete -F _scopeline "${BASH_SOURCE[0]##*/}"
 fi

@@ -68,3 +68,6 @@ libscopeline_a_SOURCES += lib/features/zernike.c lib/features/zernike.h
 libscopeline_a_SOURCES += lib/features/order.c lib/features/order.h
 libscopeline_a_SOURCES += lib/features/intensity.c lib/features/intensity.h
 libscopeline_a_SOURCES += lib/tv/denoise.c lib/tv/denoise.h
+libscopeline_a_SOURCES += lib/kplanes/model.c lib/kplanes/model.h lib/kplanes/modeltext.c
+libscopeline_a_SOURCES += lib/kplanes/field.c lib/kplanes/field.h lib/kplanes/gradient.c
+libscopeline_a_SOURCES += lib/kplanes/fit.c lib/kplanes/fit.h

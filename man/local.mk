@@ -7,3 +7,4 @@ dist_man_MANS += man/tvloss.1
 dist_man_MANS += man/zernike.1
 dist_man_MANS += man/intensity.1
 dist_man_MANS += man/tvdenoise.1
+dist_man_MANS += man/kplanes.1

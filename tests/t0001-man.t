@@ -20,7 +20,7 @@ man_options() {
 }
 table_options() { "$1" --print-options | cut -f1,2 | tr '\t' ' ' | sort; }
 
-for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise; do
+for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes; do
 	page=$srcdir/man/$tool.1
 	ok "$tool's own page names no option that it lacks" "man_options $page >page; table_options $tool >table; comm -23 page table | tee /dev/stderr | cmp - /dev/null"
 	ok "$tool's page and scopeline(7) name every option" \
@@ -36,7 +36,7 @@ ok 'scopeline(7) names options of tiltrecon only once and only such that exist' 
 ok 'the check sees a missing option' 'printf "%s\n" ".It Fl o , -output Ar FILE" ".It Fl -a Ar X , Fl -b" >p; [ "$(man_options p)" = "a -
 b -
 output o" ]'
-for page in scopeline.7 tiltrecon.1 tiltsim.1 granularity.1 zernike.1 intensity.1 tvloss.1 tvdenoise.1; do
+for page in scopeline.7 tiltrecon.1 tiltsim.1 granularity.1 zernike.1 intensity.1 tvloss.1 tvdenoise.1 kplanes.1; do
 	ok "$page is clean mdoc" "groff -ww -mandoc -Tutf8 '$srcdir/man/$page' 2>&1 >/dev/null | tee /dev/stderr | cmp - /dev/null"
 done
 done_testing

@@ -13,7 +13,7 @@ offered() {
 # shellcheck source=completions/scopeline.bash
 . "$srcdir/completions/scopeline.bash"
 
-for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise; do
+for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes; do
 	ok "$tool: every option is offered, and nothing else" \
 		"offered $tool -- | sed '/^--no-/d; s/^--//' | sort >got; $tool --print-options | cut -f1 | sort >want; [ -s want ] && cmp got want"
 	ok "$tool is registered" "complete -p $tool | grep -q _scopeline"
@@ -25,6 +25,7 @@ ok 'choices behind =, which bash takes for a word' '[ "$(offered tiltrecon --mod
 ok 'the next item of a list' '[ "$(offered tiltrecon --optimize grid,bf)" = grid,bfgs ]'
 ok 'the word beside a number' '[ "$(offered tiltrecon --oversample a)" = auto ]'
 ok 'nothing of its own for files and operands' '[ -z "$(offered tiltrecon -o x)" ] && [ -z "$(offered tiltrecon st)" ]'
+ok 'the first word of kplanes is its verb' '[ "$(offered kplanes e)" = eval ] && [ "$(offered kplanes "" | wc -l)" = 6 ] && [ -z "$(offered kplanes fit e)" ]'
 ok 'a tool that cannot answer is silent' '[ -z "$(offered ./nosuch --)" ]'
 ok 'under a tool'"'"'s name it completes that tool' 'ln -s "$srcdir/completions/scopeline.bash" tiltrecon && bash -c ". ./tiltrecon; complete -p" >got && grep -q "_scopeline tiltrecon$" got && ! grep -q tiltsim got'
 done_testing

@@ -240,6 +240,38 @@ static void test_big(void)
 	array_clear(&a);
 }
 
+/* Pages of several sizes, and a section behind the provenance. */
+static void test_levels(void)
+{
+	static const char text[] = "scopeline=x 1\ncommand=x\n", section[] = "[part]\na = 1\n";
+	struct array level[2] = { make(DT_F32, 3, 40, 30), make(DT_F32, 2, 7, 300) }, b;
+	struct tiff_out o = { .provenance = text, .section = section, .threads = 2 };
+	struct tiff_select s[3] = { { .first = 1, .last = 3 }, { .first = 4, .last = 5 }, { .first = 3, .last = 4 } };
+	struct tiff_meta m;
+
+	for (int c = TIFF_NONE; c <= TIFF_ZSTD; c++) {
+		bool good;
+
+		o.compress = (enum tiff_compress)c;
+		good = tiff_write_levels("o.tif", level, 2, &o) == 0;
+		for (int l = 0; l < 2; l++) {
+			good = good && tiff_read("o.tif", &s[l], &b, &m) == 0;
+			good = good && equal(&level[l], &b) && m.pages == 5;
+			good = good && m.section && strcmp(m.section, section) == 0 && m.provenance && strcmp(m.provenance, text) == 0;
+			array_clear(&b);
+			tiff_meta_clear(&m);
+		}
+		ok(good, "%s: pages of two sizes and a section are read back", scheme[c]);
+	}
+	ok(tiff_made_by("o.tif", text) == 1 && tiff_made_by("o.tif", "scopeline=x 1\n") == 0, "the section is no part of the provenance");
+	capture_begin();
+	ok(tiff_read("o.tif", &s[2], &b, NULL) == -1, "pages of two sizes are not one stack");
+	capture_end();
+	ok(captured("page 4"), "and the page is named");
+	array_clear(&level[0]);
+	array_clear(&level[1]);
+}
+
 int main(void)
 {
 	struct array a = make(DT_F32, 1, 8, 8);
@@ -261,6 +293,7 @@ int main(void)
 	test_resume();
 	test_refusals();
 	test_big();
+	test_levels();
 	unlink("o.tif");
 	if (chdir("..") != 0 || (tap_failed == 0 && rmdir(folder) != 0))
 		ok(false, "the folder is empty at the end");

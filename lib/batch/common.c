@@ -80,7 +80,7 @@ const struct opt output_options[] = {
 struct tiff_select common_select(void)
 {
 	return (struct tiff_select){ common.pages[0], common.pages[1], common.channel, common.axes,
-				     false };
+				     false, false };
 }
 
 struct tiff_out common_tiff_out(void)

@@ -147,6 +147,8 @@ int source_slurp(const char *path, char **bytes, size_t *len)
 	bool regular = false;
 	int fd, rc;
 
+	if (take_kept(path, bytes, len))
+		return 0;
 	if (open_path(path, &fd, &regular, len) != 0)
 		return -1;
 	rc = read_all(path, fd, *len, bytes, len);

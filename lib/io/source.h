@@ -9,7 +9,7 @@
  * after reporting (missing, a directory, unreadable, empty). */
 int source_open(const char *path, int *fd, char **bytes, size_t *len);
 
-/* The next source_open of the same path gets these bytes: a pipe that was probed can still be read.
+/* The next source_open or source_slurp of the same path gets these bytes: a pipe that was probed can still be read.
  * Takes bytes over. */
 void source_keep(const char *path, char *bytes, size_t len);
 

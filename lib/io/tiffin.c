@@ -233,7 +233,7 @@ done:
 	else
 		tiff_meta_clear(&meta);
 	free(c.page);
-	tiff_close(&f, false);
+	tiff_close(&f, s && s->keep);
 	if (rc != 0)
 		array_clear(a);
 	return rc;
@@ -357,7 +357,7 @@ int tiff_made_by(const char *path, const char *provenance)
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
 	    access(path, R_OK) != 0)
 		return 0;
-	if (tiff_open(&f, path, true) == 0 && tiff_scan(&f, 0, SIZE_MAX) == 0) {
+	if (tiff_open(&f, path, true) == 0 && tiff_scan(&f, 0, 0) == 0) {
 		tiff_describe(&f, &m);
 		made = m.provenance && strcmp(m.provenance, provenance) == 0 && is_whole(&f);
 	}

@@ -16,8 +16,12 @@ struct tiff_meta {
 	size_t size_c, size_z, size_t_;
 	/* page axes longer than 1, slow to fast, of the pages read; "": one page, unknown */
 	char axes[8];
-	/* ImageDescription from "scopeline=" on (see tiff_write), NULL if none; owned */
+	/* ImageDescription from "scopeline=" on (see tiff_write) up to its section, NULL if none;
+	 * owned */
 	char *provenance;
+	/* ImageDescription from its first line that begins with '[' on, NULL if none; owned */
+	char *section;
+	size_t pages; /* of the whole file */
 };
 void tiff_meta_clear(struct tiff_meta *m);
 
@@ -31,6 +35,8 @@ struct tiff_select {
 	 * takes all pages; several take their sizes from the file, -1 if it does not say them */
 	const char *axes;
 	bool from_zero; /* messages count channels from 0: the tool's --channel does */
+	/* of a pipe: its bytes stay for one more reading */
+	bool keep;
 };
 
 /* s may be NULL: all pages, one sample per pixel.  Resolution tags alone, without OME-XML or
@@ -61,12 +67,19 @@ struct tiff_out {
 	double pixel_um, z_step_um; /* 0: not written */
 	/* of provenance_text, follows the ImageJ header of ImageDescription; NULL: none */
 	const char *provenance;
+	/* lines behind the provenance, the first of them "[NAME]", each ending in a line end; NULL:
+	 * none */
+	const char *section;
 	int threads;		    /* strips compressed in parallel; 0: all online */
 };
 /* Writes a (any dtype) atomically; BigTIFF above 4 GiB.  Same arguments, same bytes, whatever the
  * threads.  The pixel size stands in the resolution tags (per cm) and, exactly, in a line pixel_um
  * of the description.  0, or -1 after reporting. */
 int tiff_write(const char *path, const struct array *a, const struct tiff_out *o);
+/* The same with the pages of levels[n] one after another, each level of a size of its own; to be
+ * read back level by level, by tiff_select. */
+int tiff_write_levels(const char *path, const struct array *levels, size_t n,
+		      const struct tiff_out *o);
 
 /* The same page by page: the type and the sizes of shape are those of the whole file, `pages` holds n
  * further pages.  tiff_sink_commit takes as many as the shape has, tiff_sink_abort leaves no file

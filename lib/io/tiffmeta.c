@@ -79,7 +79,7 @@ static void from_resolution(const struct tiff_file *f, struct tiff_meta *m)
 
 void tiff_describe(const struct tiff_file *f, struct tiff_meta *m)
 {
-	const char *text = f->description ? f->description : "", *mark;
+	const char *text = f->description ? f->description : "", *mark, *section;
 	struct ome o;
 
 	*m = (struct tiff_meta){ 0 };
@@ -104,13 +104,20 @@ void tiff_describe(const struct tiff_file *f, struct tiff_meta *m)
 		m->size_c = m->size_z = m->size_t_ = 0;
 		m->axes[0] = '\0';
 	}
+	m->pages = f->pages;
 	mark = strncmp(text, "scopeline=", 10) == 0 ? text : strstr(text, "\nscopeline=");
+	section = text[0] == '[' ? text : strstr(text, "\n[");
 	if (mark)
 		m->provenance = mem_strdup(mark + (*mark == '\n'));
+	if (section)
+		m->section = mem_strdup(section + (*section == '\n'));
+	if (mark && section > mark)
+		m->provenance[section - mark + (*mark != '\n')] = '\0';
 }
 
 void tiff_meta_clear(struct tiff_meta *m)
 {
 	free(m->provenance);
+	free(m->section);
 	*m = (struct tiff_meta){ 0 };
 }

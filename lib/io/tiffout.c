@@ -25,6 +25,7 @@ struct writer {
 	const struct array *a;
 	const struct tiff_out *o;
 	const void *data; /* of the pages now written */
+	bool several;	  /* sizes of pages: no stack that ImageJ knows */
 	int fd, threads;
 	off_t at;
 	TIFF *tif;
@@ -118,8 +119,10 @@ static void put_double(FILE *f, const char *key, double v)
 }
 
 /* ImageJ reads the lines it knows and leaves the others alone. */
-static char *description(const struct array *a, const struct tiff_out *o)
+static char *description(const struct writer *w)
 {
+	const struct tiff_out *o = w->o;
+	size_t pages = w->several ? 1 : w->a->nz;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
@@ -127,8 +130,8 @@ static char *description(const struct array *a, const struct tiff_out *o)
 	if (!f)
 		die(EXIT_FAILED, "out of memory");
 	fputs("ImageJ=1.54f\n", f);
-	if (a->nz > 1)
-		fprintf(f, "images=%zu\nslices=%zu\n", a->nz, a->nz);
+	if (pages > 1)
+		fprintf(f, "images=%zu\nslices=%zu\n", pages, pages);
 	if (o->pixel_um > 0 || o->z_step_um > 0)
 		fputs("unit=um\n", f);
 	if (o->z_step_um > 0)
@@ -138,6 +141,8 @@ static char *description(const struct array *a, const struct tiff_out *o)
 		put_double(f, "pixel_um", o->pixel_um);
 	if (o->provenance)
 		fputs(o->provenance, f);
+	if (o->section)
+		fputs(o->section, f);
 	if (fclose(f) != 0)
 		die(EXIT_FAILED, "out of memory");
 	return text;
@@ -173,7 +178,7 @@ static int set_tags(struct writer *w, size_t page)
 		       TIFFSetField(t, TIFFTAG_XRESOLUTION, 1e4 / w->o->pixel_um) &&
 		       TIFFSetField(t, TIFFTAG_YRESOLUTION, 1e4 / w->o->pixel_um);
 	if (page == 0) {
-		char *text = description(a, w->o);
+		char *text = description(w);
 
 		good = good && TIFFSetField(t, TIFFTAG_IMAGEDESCRIPTION, text);
 		free(text);
@@ -326,6 +331,7 @@ static int plan(struct writer *w)
 				? compressBound(bytes)
 				: ZSTD_compressBound(bytes);
 	for (size_t i = 0; i < STRIPS_AT_ONCE && i < a->nz * w->strips; i++) {
+		free(w->packed[i]);
 		w->packed[i] = mem_try(w->path, w->packed_cap, 1);
 		if (!w->packed[i])
 			return -1;
@@ -339,14 +345,18 @@ struct tiff_sink {
 	struct tiff_out o;
 	struct out *out;
 	char *path;
-	size_t done; /* pages */
+	size_t pages, done;
 };
 
-static int open_writer(struct writer *w, struct out *out)
+/* directories: some 300 bytes and 16 for each strip; 32-bit offsets have to reach the last of
+ * them */
+static size_t bytes_needed(const struct writer *w)
 {
-	/* directories: some 300 bytes and 16 for each strip; 32-bit offsets have to reach the last
-	 * of them */
-	size_t bytes = array_bytes(w->a) + w->a->nz * (1024 + 16 * w->strips) + (1 << 20);
+	return array_bytes(w->a) + w->a->nz * (1024 + 16 * w->strips);
+}
+
+static int open_writer(struct writer *w, struct out *out, size_t bytes)
+{
 	TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
 
 	if (!options)
@@ -367,27 +377,41 @@ static int cannot_write(const struct writer *w)
 		     w->message[0] ? w->message : "out of memory");
 }
 
-struct tiff_sink *tiff_sink_open(const char *path, const struct array *shape,
-				 const struct tiff_out *o)
+/* Pages of the sizes of levels[n]; ready for those of the first. */
+static struct tiff_sink *sink_open(const char *path, const struct array *levels, size_t n,
+				   const struct tiff_out *o)
 {
 	static const struct tiff_out plain;
 	struct tiff_sink *s = mem_new(1, sizeof *s);
+	size_t bytes = 1 << 20;
 
 	s->path = mem_strdup(path);
-	s->shape = *shape;
 	s->o = o ? *o : plain;
-	s->w = (struct writer){ .path = s->path, .a = &s->shape, .o = &s->o };
-	if (plan(&s->w) != 0)
-		goto fail;
+	s->w = (struct writer){ .path = s->path, .a = &s->shape, .o = &s->o, .several = n > 1 };
+	if (s->o.section)
+		bytes += strlen(s->o.section);
+	for (size_t l = n; l-- > 0;) {
+		s->shape = levels[l];
+		if (plan(&s->w) != 0)
+			goto fail;
+		bytes += bytes_needed(&s->w);
+		s->pages += levels[l].nz;
+	}
 	s->out = out_open(path);
 	if (!s->out)
 		goto fail;
-	if (open_writer(&s->w, s->out) == 0)
+	if (open_writer(&s->w, s->out, bytes) == 0)
 		return s;
 	cannot_write(&s->w);
 fail:
 	tiff_sink_abort(s);
 	return NULL;
+}
+
+struct tiff_sink *tiff_sink_open(const char *path, const struct array *shape,
+				 const struct tiff_out *o)
+{
+	return sink_open(path, shape, 1, o);
 }
 
 int tiff_sink_put(struct tiff_sink *s, const void *pages, size_t n)
@@ -405,7 +429,7 @@ int tiff_sink_commit(struct tiff_sink *s)
 
 	TIFFClose(s->w.tif);
 	s->w.tif = NULL;
-	if (s->done != s->shape.nz || s->w.message[0]) {
+	if (s->done != s->pages || s->w.message[0]) {
 		cannot_write(&s->w);
 	} else {
 		rc = out_commit(s->out);
@@ -428,15 +452,25 @@ void tiff_sink_abort(struct tiff_sink *s)
 	free(s);
 }
 
-int tiff_write(const char *path, const struct array *a, const struct tiff_out *o)
+int tiff_write_levels(const char *path, const struct array *levels, size_t n,
+		      const struct tiff_out *o)
 {
-	struct tiff_sink *s = tiff_sink_open(path, a, o);
+	struct tiff_sink *s = sink_open(path, levels, n, o);
 
 	if (!s)
 		return -1;
-	if (tiff_sink_put(s, a->data, a->nz) != 0) {
-		tiff_sink_abort(s);
-		return -1;
+	for (size_t l = 0; l < n; l++) {
+		s->shape = levels[l];
+		if ((l > 0 && plan(&s->w) != 0) ||
+		    tiff_sink_put(s, levels[l].data, levels[l].nz) != 0) {
+			tiff_sink_abort(s);
+			return -1;
+		}
 	}
 	return tiff_sink_commit(s);
+}
+
+int tiff_write(const char *path, const struct array *a, const struct tiff_out *o)
+{
+	return tiff_write_levels(path, a, 1, o);
 }

@@ -11,6 +11,14 @@ uint64_t splitmix64(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
+uint64_t rng_key(uint64_t seed, uint64_t stream, uint64_t k)
+{
+	uint64_t z = splitmix64(&seed) ^ stream;
+
+	z = splitmix64(&z) ^ k;
+	return splitmix64(&z);
+}
+
 void rng_init(struct rng *r, uint64_t seed)
 {
 	*r = (struct rng){ .has_spare = false };

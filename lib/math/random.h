@@ -20,6 +20,10 @@ struct rng {
 /* The next number of splitmix64; *state advances. */
 uint64_t splitmix64(uint64_t *state);
 
+/* Number k of a stream of a seed, in any order: z(z(z(seed) ^ stream) ^ k), z(x) the number that
+ * splitmix64 gives from state x. */
+uint64_t rng_key(uint64_t seed, uint64_t stream, uint64_t k);
+
 /* s = the first four numbers of splitmix64(seed) */
 void rng_init(struct rng *r, uint64_t seed);
 

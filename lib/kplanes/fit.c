@@ -1,0 +1,349 @@
+#include "kplanes/fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "math/random.h"
+
+/* ---- parts */
+
+double fit_activation(enum activation kind, double a, double *slope)
+{
+	double e;
+
+	if (kind == ACTIVATION_LINEAR) {
+		*slope = 1;
+		return a;
+	}
+	e = exp(-fabs(a - 1));
+	*slope = (a >= 1 ? 1 : e) / (1 + e);
+	return log1p(e) + fmax(a - 1, 0);
+}
+
+double fit_taps(const struct kplanes_model *m, const float *pts, size_t n, float *taps)
+{
+	double h = 2.0 / (double)(m->size[0][0] < m->size[0][1] ? m->size[0][0] : m->size[0][1]);
+
+	for (size_t k = 0; k < 4; k++)
+		for (size_t i = 0; i < n; i++)
+			for (size_t a = 0; a < 3; a++)
+				taps[3 * (k * n + i) + a] = (float)((double)pts[3 * i + a] + (k == a + 1 ? h : 0));
+	return h;
+}
+
+double fit_volume_tv(const double *v, size_t n, double h, double weight, double *d)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double g[3], s = 0, e;
+
+		for (size_t a = 0; a < 3; a++) {
+			g[a] = (v[(a + 1) * n + i] - v[i]) / h;
+			s += g[a] * g[a];
+		}
+		s = sqrt(s);
+		sum += s;
+		if (!d)
+			continue;
+		e = s > 0 ? weight / (s * (double)n * h) : 0;
+		d[i] = -(g[0] + g[1] + g[2]) * e;
+		for (size_t a = 0; a < 3; a++)
+			d[(a + 1) * n + i] = g[a] * e;
+	}
+	return n ? sum / (double)n : 0;
+}
+
+struct fit_step fit_step(enum optimiser o, long k, double lr, double *product)
+{
+	double cv = 1 / (1 - pow(0.999, (double)k)), mu, next;
+
+	if (o == OPTIMISER_ADAM)
+		return (struct fit_step){ 0, lr / (1 - pow(0.9, (double)k)), cv };
+	mu = 0.9 * (1 - 0.5 * pow(0.96, 0.004 * (double)k));
+	next = 0.9 * (1 - 0.5 * pow(0.96, 0.004 * (double)(k + 1)));
+	*product *= mu;
+	return (struct fit_step){ lr * (1 - mu) / (1 - *product), lr * next / (1 - *product * next), cv };
+}
+
+void fit_update(const struct fit_step *s, float *x, const double *g, double *m, double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		m[i] = 0.9 * m[i] + 0.1 * g[i];
+		v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
+		x[i] = (float)(x[i] - (s->cg * g[i] + s->cm * m[i]) / (sqrt(v[i] * s->cv) + 1e-8));
+	}
+}
+
+/* ---- a fit */
+
+struct moments {
+	double *m, *v;	/* [n] */
+};
+
+struct fit {
+	struct dev *d;
+	struct kplanes_model *m;
+	const struct fit_opts *o;
+	const float *volume;
+	size_t voxels, points, taps;	/* of the batch; taps: points that have them */
+	struct kp_field field;
+	struct kp_batch batch;
+	struct buf *grad[KP_LEVELS], *first[KP_LEVELS], *second[KP_LEVELS];	/* gradient, moments of planes */
+	struct moments weight, bias, quat;
+	double *dw, *y, *value, *slope, *dvalue;
+	double product[3];
+};
+
+static size_t batch_points(const struct kplanes_model *m, const struct fit_opts *o, size_t *taps)
+{
+	size_t voxels = m->shape[0] * m->shape[1] * m->shape[2], n = o->batch ? o->batch : voxels;
+
+	*taps = o->tv_volume > 0 ? (o->tv_points < n ? o->tv_points : n) : 0;
+	return n;
+}
+
+size_t fit_bytes(const struct kplanes_model *m, const struct fit_opts *o)
+{
+	size_t taps, n = batch_points(m, o, &taps), bytes = kp_field_bytes(m);
+
+	bytes += kp_batch_bytes(m, n + 4 * taps, KP_WANT_WEIGHTS, true);
+	for (size_t l = 0; l < m->levels; l++)
+		bytes += 3 * kplanes_texels(m, l) * 4;
+	return bytes;
+}
+
+static struct moments moments_new(size_t n)
+{
+	return (struct moments){ mem_new(n, sizeof(double)), mem_new(n, sizeof(double)) };
+}
+
+static int fit_init(struct fit *f)
+{
+	const struct kplanes_model *m = f->m;
+	size_t n, need = fit_bytes(m, f->o), w = kplanes_features(m);
+
+	f->points = batch_points(m, f->o, &f->taps);
+	f->voxels = m->shape[0] * m->shape[1] * m->shape[2];
+	n = f->points + 4 * f->taps;
+	if (need > dev_mem(f->d))
+		return error("'--mem': the fit needs %zu bytes on the device, %zu are allowed", need, dev_mem(f->d));
+	f->y = mem_try("batch", 4 * n, sizeof(double));
+	if (!f->y || kp_field_init(&f->field, f->d, m) != 0 ||
+	    kp_batch_init(&f->batch, &f->field, n, KP_WANT_WEIGHTS, true) != 0)
+		return -1;
+	f->value = f->y + n;
+	f->slope = f->value + n;
+	f->dvalue = f->slope + n;
+	f->batch.n = n;
+	f->dw = mem_new(w, sizeof *f->dw);
+	f->weight = moments_new(w);
+	f->bias = moments_new(1);
+	f->quat = moments_new(4 * m->rotations);
+	for (size_t l = 0; l < m->levels; l++) {
+		struct buf **b[3] = { &f->grad[l], &f->first[l], &f->second[l] };
+
+		for (int i = 0; i < 3; i++) {
+			*b[i] = buf_new(f->d, kplanes_texels(m, l) * 4);
+			if (!*b[i] || buf_zero(*b[i]) != 0)
+				return -1;
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		f->product[i] = 1;
+	return 0;
+}
+
+static void fit_clear(struct fit *f)
+{
+	struct moments *m[] = { &f->weight, &f->bias, &f->quat };
+
+	for (size_t l = 0; l < KP_LEVELS; l++) {
+		buf_free(f->grad[l]);
+		buf_free(f->first[l]);
+		buf_free(f->second[l]);
+	}
+	kp_batch_clear(&f->batch);
+	kp_field_clear(&f->field);
+	for (size_t i = 0; i < 3; i++) {
+		free(m[i]->m);
+		free(m[i]->v);
+	}
+	free(f->dw);
+	free(f->y);
+}
+
+/* The voxels of iteration k: points and taps to the device, targets to y. */
+static int gather(struct fit *f, long k)
+{
+	const struct kplanes_model *m = f->m;
+	size_t nz = m->shape[0], ny = m->shape[1], nx = m->shape[2];
+	float *p = buf_map(f->batch.pts, MAP_DISCARD);
+
+	if (!p)
+		return -1;
+	for (size_t j = 0; j < f->points; j++) {
+		size_t i = f->o->batch ? ((rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32) * f->voxels) >> 32 : j;
+
+		p[3 * j] = kp_grid(-1, 1, nx, i % nx);
+		p[3 * j + 1] = kp_grid(-1, 1, ny, i / nx % ny);
+		p[3 * j + 2] = kp_grid(-1, 1, nz, i / nx / ny);
+		f->y[j] = ((double)f->volume[i] - (double)m->offset) / (double)m->scale;
+	}
+	fit_taps(m, p, f->taps, p + 3 * f->points);
+	return buf_unmap(f->batch.pts);
+}
+
+/* How much of level l counts at iteration k. */
+static double level_scale(const struct fit *f, size_t l, long k)
+{
+	double s = f->o->warmup * (double)f->o->iters;
+
+	return s > 0 ? fmin(fmax((double)f->m->levels * (double)k / s - (double)l, 0), 1) : 1;
+}
+
+static int send_weights(struct fit *f, long k)
+{
+	size_t tc = f->m->rotations * f->m->channels;
+	float *w = buf_map(f->field.weight, MAP_DISCARD);
+
+	if (!w)
+		return -1;
+	for (size_t i = 0; i < kplanes_features(f->m); i++)
+		w[i] = (float)(f->m->weight[i] * level_scale(f, i / tc, k));
+	return buf_unmap(f->field.weight);
+}
+
+/* Loss terms from the values on the device; da there, its sum in *db. */
+static int losses(struct fit *f, double *mse, double *volume_tv, double *db)
+{
+	const struct kplanes_model *m = f->m;
+	size_t n = f->batch.n;
+	float *a = buf_map(f->batch.value, MAP_READ), *da;
+	double sum = 0, h = 2.0 / (double)(m->size[0][0] < m->size[0][1] ? m->size[0][0] : m->size[0][1]);
+
+	if (!a)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		f->value[i] = fit_activation(m->activation, (double)a[i], &f->slope[i]);
+	for (size_t i = 0; i < f->points; i++) {
+		double e = f->value[i] - f->y[i];
+
+		sum += e * e;
+		f->dvalue[i] = 2 * e / (double)f->points;
+	}
+	*mse = sum / (double)f->points;
+	*volume_tv = fit_volume_tv(f->value + f->points, f->taps, h, f->o->tv_volume, f->dvalue + f->points);
+	if (buf_unmap(f->batch.value) != 0)
+		return -1;
+	da = buf_map(f->batch.da, MAP_DISCARD);
+	if (!da)
+		return -1;
+	*db = 0;
+	for (size_t i = 0; i < n; i++) {
+		da[i] = (float)(f->dvalue[i] * f->slope[i]);
+		*db += f->dvalue[i] * f->slope[i];
+	}
+	return buf_unmap(f->batch.da);
+}
+
+/* Gradients of planes (on the device), weights and rotations; the plane term. */
+static int backward(struct fit *f, long k, double (*dr)[9], double *plane_tv)
+{
+	const struct kplanes_model *m = f->m;
+	size_t tc = m->rotations * m->channels;
+	struct kp_up u = { .up = f->field.weight, .scaled = true };
+
+	*plane_tv = 0;
+	for (size_t l = 0; l < m->levels; l++) {
+		double tv;
+
+		if (kp_batch_points(&f->batch, l, &u, KP_WANT_WEIGHTS, dr, f->dw + l * tc) != 0 ||
+		    kp_batch_planes(&f->batch, l, &u, f->o->tv_plane, f->grad[l], &tv) != 0)
+			return -1;
+		*plane_tv += tv;
+		for (size_t i = 0; i < tc; i++)
+			f->dw[l * tc + i] *= level_scale(f, l, k);
+	}
+	return 0;
+}
+
+static int update(struct fit *f, long k, double db, double (*dr)[9])
+{
+	struct kplanes_model *m = f->m;
+	double fall = pow(f->o->lr_final, (double)(k - 1) / (double)(f->o->iters > 1 ? f->o->iters - 1 : 1));
+	struct fit_step s[3];
+
+	for (int i = 0; i < 3; i++)
+		s[i] = fit_step(f->o->optimiser, k, f->o->lr[i] * fall, &f->product[i]);
+	for (size_t l = 0; l < m->levels; l++) {
+		uint64_t n = kplanes_texels(m, l);
+
+		if (dev_run(f->d, "kp_update", NDRANGE1(dev_columns(f->d, n)), ARG(f->field.planes[l]), ARG(f->grad[l]),
+			    ARG(f->first[l]), ARG(f->second[l]), ARG(n), FLOAT(s[0].cg), FLOAT(s[0].cm), FLOAT(s[0].cv)) != 0)
+			return -1;
+	}
+	fit_update(&s[1], m->weight, f->dw, f->weight.m, f->weight.v, kplanes_features(m));
+	fit_update(&s[1], &m->bias, &db, f->bias.m, f->bias.v, 1);
+	if (f->o->fix_rotations)
+		return 0;
+	for (size_t t = 0; t < m->rotations; t++) {
+		double dq[4];
+
+		kplanes_quaternion_gradient(m->quat[t], dr[t], dq);
+		fit_update(&s[2], m->quat[t], dq, f->quat.m + 4 * t, f->quat.v + 4 * t, 4);
+		if (kplanes_rotation(m->quat[t], m->rot[t]) != 0)
+			return 1;
+	}
+	return buf_write(f->field.rot, 0, m->rot, m->rotations * 36);
+}
+
+static int iterate(struct fit *f, const char *name, long k, double *mse, double *plane_tv, double *volume_tv)
+{
+	double dr[KP_ROTATIONS][9] = { { 0 } }, db;
+	int rc;
+
+	if (gather(f, k) != 0 || send_weights(f, k) != 0 || kp_batch_values(&f->batch, f->m->bias) != 0 ||
+	    losses(f, mse, volume_tv, &db) != 0)
+		return -1;
+	if (!isfinite(*mse) || !isfinite(*volume_tv))
+		return error("'%s': diverged at iteration %ld, expected a finite loss", name, k);
+	if (backward(f, k, dr, plane_tv) != 0)
+		return -1;
+	rc = isfinite(*plane_tv) ? update(f, k, db, dr) : 1;
+	if (rc > 0)
+		return error("'%s': diverged at iteration %ld, expected a finite loss", name, k);
+	return rc;
+}
+
+int kplanes_fit(struct dev *d, const char *name, struct kplanes_model *m, const float *volume, const struct fit_opts *o,
+		fit_report *report, void *arg)
+{
+	struct fit f = { .d = d, .m = m, .o = o, .volume = volume };
+	int rc = -1;
+
+	if (m->shape[0] * m->shape[1] * m->shape[2] > UINT32_MAX)
+		return error("'%s': %zu x %zu x %zu voxels, expected fewer than 2^32", name, m->shape[0], m->shape[1], m->shape[2]);
+	if (o->iters == 0)
+		return 0;
+	if (fit_init(&f) != 0)
+		goto done;
+	for (long k = 1; k <= o->iters; k++) {
+		double mse = 0, plane_tv = 0, volume_tv = 0;
+
+		if (iterate(&f, name, k, &mse, &plane_tv, &volume_tv) != 0)
+			goto done;
+		if (report)
+			report(arg, k, mse, o->tv_plane > 0 ? plane_tv : 0, volume_tv);
+	}
+	for (size_t l = 0; l < m->levels; l++)
+		if (kp_download(m, l, f.field.planes[l], m->planes[l]) != 0)
+			goto done;
+	rc = 0;
+done:
+	fit_clear(&f);
+	return rc;
+}

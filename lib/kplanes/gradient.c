@@ -1,0 +1,323 @@
+/* Gradients of features by planes, points, rotations, weights; the total variation of planes. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "base/team.h"
+#include "kplanes/field.h"
+
+enum { CHUNK = 32 };	/* of cl/kplanes.cl */
+
+static size_t lanes(const struct kplanes_model *m)
+{
+	return m->channels % 8 == 0 ? 8 : m->channels % 4 == 0 ? 4 : 1;
+}
+
+static const char *kernel(const struct kplanes_model *m, const char *name, char text[40])
+{
+	snprintf(text, 40, "%s_%zu", name, lanes(m));
+	return text;
+}
+
+#define SHAPE(m, l) INT((m)->rotations), INT((m)->channels), INT((m)->size[l][0]), INT((m)->size[l][1])
+
+static size_t rows_of(const struct kplanes_model *m)
+{
+	size_t rows = 0;
+
+	for (size_t l = 0; l < m->levels; l++)
+		rows = m->size[l][0] > rows ? m->size[l][0] : rows;
+	return rows;
+}
+
+/* ---- a batch on the device */
+
+/* Bytes of each buffer, in the order of the struct; 0: not made. */
+static void sizes(const struct kplanes_model *m, size_t cap, int want, bool sorts, size_t n[10])
+{
+	size_t t = m->rotations, chunks = (cap + CHUNK - 1) / CHUNK;
+
+	n[0] = cap * 12;
+	n[1] = n[2] = cap * 4;
+	n[3] = want & KP_WANT_POINTS ? cap * 12 : 0;
+	n[4] = chunks * t * 36;
+	n[5] = want & KP_WANT_WEIGHTS ? chunks * t * m->channels * 4 : 0;
+	n[6] = n[7] = sorts ? cap * t * 12 : 0;
+	n[8] = sorts ? 3 * t * (rows_of(m) + 1) * 4 : 0;
+	n[9] = sorts ? 3 * t * (m->channels / lanes(m)) * rows_of(m) * 16 : 0;
+}
+
+size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want, bool sorts)
+{
+	size_t n[10], sum = 0;
+
+	sizes(m, cap, want, sorts, n);
+	for (int i = 0; i < 10; i++)
+		sum += n[i];
+	return sum;
+}
+
+int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, bool sorts)
+{
+	struct buf **to[10] = { &b->pts, &b->value, &b->da,    &b->dp,	  &b->dr,
+				&b->dw,	 &b->key,   &b->order, &b->start, &b->sums };
+	size_t n[10];
+
+	*b = (struct kp_batch){ .f = f, .cap = cap };
+	if (cap > UINT32_MAX)
+		return error("%zu points in one batch, expected fewer than 2^32", cap);
+	sizes(f->m, cap, want, sorts, n);
+	for (int i = 0; i < 10; i++) {
+		if (n[i] == 0 && !(sorts && i >= 6) && i > 2 && i != 4)
+			continue;
+		*to[i] = buf_new(f->d, n[i]);
+		if (!*to[i]) {
+			kp_batch_clear(b);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void kp_batch_clear(struct kp_batch *b)
+{
+	struct buf *all[] = { b->pts, b->value, b->da, b->dp, b->dr, b->dw, b->key, b->order, b->start, b->sums };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		buf_free(all[i]);
+	*b = (struct kp_batch){ 0 };
+}
+
+/* ---- points, rotations, weights */
+
+int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want, double (*dr)[9], double *dw)
+{
+	struct kp_field *f = b->f;
+	const struct kplanes_model *m = f->m;
+	size_t chunks = (b->n + CHUNK - 1) / CHUNK, t = m->rotations, tc = t * m->channels;
+	uint64_t n = b->n;
+	const float *p;
+	char name[40];
+
+	for (size_t i = 0; i < tc && want & KP_WANT_WEIGHTS; i++)
+		dw[i] = 0;
+	if (n == 0)
+		return 0;
+	if (dev_run(f->d, kernel(m, "kp_points", name), NDRANGE1(chunks), ARG(b->dp), ARG(b->dr), ARG(b->dw), ARG(f->planes[level]),
+		    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level), INT(u->stride), INT(level * tc),
+		    INT(u->scaled), INT(level == 0), INT(want)) != 0)
+		return -1;
+	p = buf_map(b->dr, MAP_READ);
+	if (!p)
+		return -1;
+	for (size_t k = 0; k < chunks; k++)
+		for (size_t i = 0; i < t * 9; i++)
+			dr[i / 9][i % 9] += (double)p[k * t * 9 + i];
+	if (buf_unmap(b->dr) != 0)
+		return -1;
+	if (!(want & KP_WANT_WEIGHTS))
+		return 0;
+	p = buf_map(b->dw, MAP_READ);
+	if (!p)
+		return -1;
+	for (size_t k = 0; k < chunks; k++)
+		for (size_t i = 0; i < tc; i++)
+			dw[i] += (double)p[k * tc + i];
+	return buf_unmap(b->dw);
+}
+
+/* ---- planes */
+
+struct sort {
+	uint32_t *key, *order, *start;	/* [3T][n], [3T][n], [3T][H + 1] */
+	size_t n, h, w;
+	uint32_t **scratch;	/* [members][2 n + bins] */
+};
+
+static void count_up(uint32_t *count, size_t bins)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < bins; i++) {
+		uint32_t c = count[i];
+
+		count[i] = sum;
+		sum += c;
+	}
+}
+
+/* Stable counting sort of one plane's points by column, then by row. */
+static void sort_plane(void *context, size_t plane, int member)
+{
+	struct sort *s = context;
+	size_t n = s->n;
+	uint32_t *key = s->key + plane * n, *order = s->order + plane * n, *start = s->start + plane * (s->h + 1);
+	uint32_t *k1 = s->scratch[member], *o1 = k1 + n, *count = o1 + n;
+
+	memset(count, 0, s->w * sizeof *count);
+	for (size_t i = 0; i < n; i++)
+		count[key[i] & 0xffff]++;
+	count_up(count, s->w);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t to = count[key[i] & 0xffff]++;
+
+		k1[to] = key[i];
+		o1[to] = (uint32_t)i;
+	}
+	memset(count, 0, (s->h + 1) * sizeof *count);
+	for (size_t i = 0; i < n; i++)
+		count[k1[i] >> 16]++;
+	count_up(count, s->h + 1);
+	memcpy(start, count, (s->h + 1) * sizeof *count);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t to = count[k1[i] >> 16]++;
+
+		key[to] = k1[i];
+		order[to] = o1[i];
+	}
+}
+
+static int sort_points(struct kp_batch *b, size_t level)
+{
+	struct kp_field *f = b->f;
+	const struct kplanes_model *m = f->m;
+	size_t h = m->size[level][0], w = m->size[level][1], planes = 3 * m->rotations;
+	int threads = dev_threads(f->d), rc = -1;
+	uint64_t n = b->n;
+	struct sort s = { .n = b->n, .h = h, .w = w };
+
+	if (n && dev_run(f->d, "kp_cells", NDRANGE2(n, m->rotations), ARG(b->key), ARG(b->pts), ARG(f->rot), ARG(n),
+			 INT(m->rotations), INT(h), INT(w)) != 0)
+		return -1;
+	s.scratch = mem_new((size_t)threads, sizeof *s.scratch);
+	for (int i = 0; i < threads; i++) {
+		s.scratch[i] = mem_try("cells", 2 * b->n + (h > w ? h : w) + 1, sizeof **s.scratch);
+		if (!s.scratch[i])
+			goto done;
+	}
+	s.key = buf_map(b->key, MAP_READ | MAP_WRITE);
+	s.order = s.key ? buf_map(b->order, MAP_DISCARD) : NULL;
+	s.start = s.order ? buf_map(b->start, MAP_DISCARD) : NULL;
+	if (!s.start)
+		goto done;
+	team_run(threads, planes, sort_plane, &s);
+	if (buf_unmap(b->key) != 0 || buf_unmap(b->order) != 0 || buf_unmap(b->start) != 0)
+		goto done;
+	rc = 0;
+done:
+	for (int i = 0; i < threads; i++)
+		free(s.scratch[i]);
+	free(s.scratch);
+	return rc;
+}
+
+int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight, struct buf *grad, double *tv)
+{
+	struct kp_field *f = b->f;
+	const struct kplanes_model *m = f->m;
+	size_t t = m->rotations, c = m->channels, blocks = c / lanes(m), h = m->size[level][0], w = m->size[level][1];
+	double pages = 3 * (double)t * (double)c, county = (double)(h - 1) * (double)w, countx = (double)h * (double)(w - 1);
+	double fy = county > 0 ? 6 * tv_weight / pages / county : 0, fx = countx > 0 ? 6 * tv_weight / pages / countx : 0;
+	double sy = 0, sx = 0;
+	uint64_t n = b->n;
+	const float(*sums)[4];
+	char name[40];
+
+	if (sort_points(b, level) != 0 ||
+	    dev_run(f->d, kernel(m, "kp_planes", name), NDRANGE3(h, 3 * t, blocks), ARG(grad), ARG(b->sums), ARG(f->planes[level]),
+		    ARG(b->pts), ARG(f->rot), ARG(b->order), ARG(b->key), ARG(b->start), ARG(u->up), ARG(b->da), ARG(n),
+		    SHAPE(m, level), INT(u->stride), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
+		return -1;
+	sums = buf_map(b->sums, MAP_READ);
+	if (!sums)
+		return -1;
+	for (size_t i = 0; i < 3 * t * blocks * h; i++) {
+		sy += (double)sums[i][0] + (double)sums[i][1];
+		sx += (double)sums[i][2] + (double)sums[i][3];
+	}
+	*tv = 3 / pages * ((county > 0 ? sy / county : 0) + (countx > 0 ? sx / countx : 0));
+	return buf_unmap(b->sums);
+}
+
+/* ---- the whole */
+
+static size_t largest_level(const struct kplanes_model *m)
+{
+	size_t n = 0;
+
+	for (size_t l = 0; l < m->levels; l++)
+		n = kplanes_texels(m, l) > n ? kplanes_texels(m, l) : n;
+	return n;
+}
+
+size_t kp_gradient_bytes(const struct kplanes_model *m, size_t n)
+{
+	return kp_field_bytes(m) + kp_batch_bytes(m, n, KP_WANT_POINTS, true) + n * kplanes_features(m) * 4 +
+	       largest_level(m) * 4;
+}
+
+int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up, float *const *planes, float *points,
+		double (*rot)[9])
+{
+	const struct kplanes_model *m = f->m;
+	size_t features = kplanes_features(m), need = kp_gradient_bytes(m, n);
+	double unused[KP_ROTATIONS][9] = { { 0 } }, (*dr)[9] = rot ? rot : unused, tv;
+	struct kp_batch b = { 0 };
+	struct kp_up u = { .stride = features };
+	struct buf *grad = NULL;
+	int rc = -1;
+
+	if (need > dev_mem(f->d))
+		return error("'--mem': the gradients of %zu points need %zu bytes on the device, %zu are allowed", n, need,
+			     dev_mem(f->d));
+	for (size_t t = 0; t < m->rotations; t++)
+		memset(dr[t], 0, sizeof dr[t]);
+	if (kp_batch_init(&b, f, n, points ? KP_WANT_POINTS : 0, planes != NULL) != 0)
+		goto done;
+	b.n = n;
+	u.up = buf_new(f->d, n * features * 4);
+	grad = planes ? buf_new(f->d, largest_level(m) * 4) : NULL;
+	if (!u.up || (planes && !grad) || buf_write(b.pts, 0, pts, n * 12) != 0 || buf_write(u.up, 0, up, n * features * 4) != 0)
+		goto done;
+	for (size_t l = 0; l < m->levels; l++) {
+		if ((points || rot) && kp_batch_points(&b, l, &u, points ? KP_WANT_POINTS : 0, dr, NULL) != 0)
+			goto done;
+		if (planes && (kp_batch_planes(&b, l, &u, 0, grad, &tv) != 0 || kp_download(m, l, grad, planes[l]) != 0))
+			goto done;
+	}
+	if (points && buf_read(b.dp, 0, points, n * 12) != 0)
+		goto done;
+	rc = 0;
+done:
+	buf_free(grad);
+	buf_free(u.up);
+	kp_batch_clear(&b);
+	return rc;
+}
+
+int kp_plane_tv(struct kp_field *f, double *value, float *const *planes)
+{
+	const struct kplanes_model *m = f->m;
+	struct kp_batch b = { 0 };
+	struct kp_up u = { .up = f->weight };
+	struct buf *grad = NULL;
+	int rc = -1;
+
+	if (kp_batch_init(&b, f, 0, 0, true) != 0)
+		goto done;
+	grad = buf_new(f->d, largest_level(m) * 4);
+	if (!grad)
+		goto done;
+	for (size_t l = 0; l < m->levels; l++)
+		if (kp_batch_planes(&b, l, &u, 1, grad, &value[l]) != 0 ||
+		    (planes && kp_download(m, l, grad, planes[l]) != 0))
+			goto done;
+	rc = 0;
+done:
+	buf_free(grad);
+	kp_batch_clear(&b);
+	return rc;
+}
