@@ -17,7 +17,7 @@ struct kplanes_options {
 	/* fit */
 	size_t rotations, channels, resolution[2];
 	const char *levels_text, *init_rotations, *init, *log;
-	double level[KP_LEVELS];	/* parsed from levels_text */
+	double level[KP_LEVELS]; /* parsed from levels_text */
 	size_t levels;
 	double value_range[2];
 	enum activation activation;
@@ -27,10 +27,10 @@ struct kplanes_options {
 extern struct kplanes_options opts;
 
 struct kplanes_tool {
-	struct dev *d;			/* NULL: info */
-	float *points, *upstream;	/* [n][3], [n][features] */
+	struct dev *d;		  /* NULL: info */
+	float *points, *upstream; /* [n][3], [n][features] */
 	size_t n, features;
-	struct kplanes_model init;	/* of --init or --init-rotations; rotations 0: none */
+	struct kplanes_model init; /* of --init or --init-rotations; rotations 0: none */
 };
 
 extern const struct batch_ops kplanes_ops;
@@ -40,17 +40,20 @@ extern const struct batch_ops kplanes_ops;
 /* A whole model; m is cleared on failure. */
 int model_read(const char *path, struct kplanes_model *m);
 /* Model or gradient: the planes, with `section` behind the provenance unless NULL. */
-int model_write(const char *path, const struct kplanes_model *m, float *const *planes, const char *section,
-		const char *provenance);
+int model_write(const char *path, const struct kplanes_model *m, float *const *planes,
+		const char *section, const char *provenance);
 
-/* [n][3] as one float page or as CSV with columns x, y, z, told apart by content; the caller frees. */
+/* [n][3] as one float page or as CSV with columns x, y, z, told apart by content; the caller frees.
+ */
 int points_read(const char *path, float **points, size_t *n);
 /* One page [n][width]; n = 0: none is expected.  The caller frees. */
 int upstream_read(const char *path, size_t n, float **up, size_t *width);
 
-/* rows x columns: as CSV if the name ends in .csv or path is NULL (stdout), else as one TIFF page. */
+/* rows x columns: as CSV if the name ends in .csv or path is NULL (stdout), else as one TIFF page.
+ */
 bool is_csv(const char *path);
-int matrix_write(const char *path, const float *v, size_t rows, size_t columns, const char *header, const char *provenance);
+int matrix_write(const char *path, const float *v, size_t rows, size_t columns, const char *header,
+		 const char *provenance);
 int rotations_write(const char *path, double (*dr)[9], size_t n);
 
 #endif

@@ -18,7 +18,9 @@
 static int read_level(const char *path, struct kplanes_model *m, size_t l)
 {
 	size_t pages = 3 * m->rotations * m->channels;
-	struct tiff_select s = { .first = (long)(l * pages) + 1, .last = (long)((l + 1) * pages), .keep = l + 1 < m->levels };
+	struct tiff_select s = { .first = (long)(l * pages) + 1,
+				 .last = (long)((l + 1) * pages),
+				 .keep = l + 1 < m->levels };
 	struct array a;
 	bool lossy;
 	long bad;
@@ -26,13 +28,14 @@ static int read_level(const char *path, struct kplanes_model *m, size_t l)
 	if (tiff_read(path, &s, &a, NULL) != 0)
 		return -1;
 	if (a.ny != m->size[l][0] || a.nx != m->size[l][1]) {
-		error("'%s': pages %ld to %ld of %zu x %zu pixels, expected %zu x %zu of level %zu", path, s.first, s.last, a.ny,
-		      a.nx, m->size[l][0], m->size[l][1], l);
+		error("'%s': pages %ld to %ld of %zu x %zu pixels, expected %zu x %zu of level %zu",
+		      path, s.first, s.last, a.ny, a.nx, m->size[l][0], m->size[l][1], l);
 		goto fail;
 	}
 	bad = array_bad_page(&a);
 	if (bad >= 0) {
-		error("'%s': page %ld holds NaN or Inf, expected finite planes", path, s.first + bad);
+		error("'%s': page %ld holds NaN or Inf, expected finite planes", path,
+		      s.first + bad);
 		goto fail;
 	}
 	if (array_to_f32(&a, &lossy) != 0)
@@ -57,8 +60,8 @@ int model_read(const char *path, struct kplanes_model *m)
 		goto done;
 	pages = 3 * kplanes_features(m);
 	if (meta.pages != pages) {
-		error("'%s': %zu pages, expected %zu: %zu levels of 3 x %zu x %zu", path, meta.pages, pages, m->levels,
-		      m->rotations, m->channels);
+		error("'%s': %zu pages, expected %zu: %zu levels of 3 x %zu x %zu", path,
+		      meta.pages, pages, m->levels, m->rotations, m->channels);
 		goto done;
 	}
 	for (size_t l = 0; l < m->levels; l++)
@@ -66,7 +69,8 @@ int model_read(const char *path, struct kplanes_model *m)
 			goto done;
 	for (size_t t = 0; t < m->rotations; t++)
 		if (kplanes_skew(m->rot[t]) > 1e-4)
-			info("'%s': rotation %zu is no rotation, its rows are off by %.2g", path, t, kplanes_skew(m->rot[t]));
+			info("'%s': rotation %zu is no rotation, its rows are off by %.2g", path, t,
+			     kplanes_skew(m->rot[t]));
 	rc = 0;
 done:
 	tiff_meta_clear(&meta);
@@ -75,14 +79,15 @@ done:
 	return rc;
 }
 
-int model_write(const char *path, const struct kplanes_model *m, float *const *planes, const char *section,
-		const char *provenance)
+int model_write(const char *path, const struct kplanes_model *m, float *const *planes,
+		const char *section, const char *provenance)
 {
 	struct tiff_out o = common_tiff_out();
 	struct array level[KP_LEVELS];
 
 	for (size_t l = 0; l < m->levels; l++)
-		level[l] = (struct array){ DT_F32, 3 * m->rotations * m->channels, m->size[l][0], m->size[l][1], planes[l] };
+		level[l] = (struct array){ DT_F32, 3 * m->rotations * m->channels, m->size[l][0],
+					   m->size[l][1], planes[l] };
 	o.provenance = provenance;
 	o.section = section;
 	return tiff_write_levels(path, level, m->levels, &o);
@@ -130,8 +135,8 @@ static int read_page(const char *path, struct array *a, const char *what)
 		goto fail;
 	for (size_t i = 0; i < array_count(a); i++)
 		if (!isfinite(((const float *)a->data)[i])) {
-			error("'%s': row %zu, column %zu is %g, expected finite numbers", path, i / a->nx, i % a->nx,
-			      (double)((const float *)a->data)[i]);
+			error("'%s': row %zu, column %zu is %g, expected finite numbers", path,
+			      i / a->nx, i % a->nx, (double)((const float *)a->data)[i]);
 			goto fail;
 		}
 	return 0;
@@ -163,7 +168,8 @@ static int points_csv(const char *path, float **points, size_t *n)
 				goto done;
 			(*points)[3 * i + a] = (float)v;
 			if (!isfinite((*points)[3 * i + a])) {
-				error("'%s': line %zu: %s is %g, expected a float32 number", path, t.line[i], axis[a], v);
+				error("'%s': line %zu: %s is %g, expected a float32 number", path,
+				      t.line[i], axis[a], v);
 				goto done;
 			}
 		}
@@ -208,7 +214,8 @@ int upstream_read(const char *path, size_t n, float **up, size_t *width)
 	if (read_page(path, &a, "a row for each point, a column for each feature") != 0)
 		return -1;
 	if (a.ny != n) {
-		error("'%s': %zu x %zu numbers, expected %zu rows, one for each point", path, a.ny, a.nx, n);
+		error("'%s': %zu x %zu numbers, expected %zu rows, one for each point", path, a.ny,
+		      a.nx, n);
 		array_clear(&a);
 		return -1;
 	}
@@ -226,7 +233,8 @@ bool is_csv(const char *path)
 	return !path || (n >= 4 && strcmp(path + n - 4, ".csv") == 0);
 }
 
-int matrix_write(const char *path, const float *v, size_t rows, size_t columns, const char *header, const char *provenance)
+int matrix_write(const char *path, const float *v, size_t rows, size_t columns, const char *header,
+		 const char *provenance)
 {
 	struct tiff_out o = common_tiff_out();
 	struct array a = { DT_F32, 1, rows, columns, (void *)(uintptr_t)v };
@@ -235,7 +243,8 @@ int matrix_write(const char *path, const float *v, size_t rows, size_t columns, 
 
 	if (!is_csv(path)) {
 		o.provenance = provenance;
-		return rows ? tiff_write(path, &a, &o) : error("'%s': no point, expected some for a TIFF", path);
+		return rows ? tiff_write(path, &a, &o)
+			    : error("'%s': no point, expected some for a TIFF", path);
 	}
 	for (size_t i = 0; i < rows; i++) {
 		for (size_t j = 0; j < columns; j++)

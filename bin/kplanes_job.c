@@ -18,10 +18,10 @@
 
 struct work {
 	struct kplanes_model m;
-	struct array volume;		/* fit: the input; render: the product */
-	float *out;			/* eval: [n][columns]; grad: points */
+	struct array volume; /* fit: the input; render: the product */
+	float *out;	     /* eval: [n][columns]; grad: points */
 	size_t columns;
-	float *planes[KP_LEVELS];	/* gradients */
+	float *planes[KP_LEVELS]; /* gradients */
 	double dr[KP_ROTATIONS][9];
 	struct csv_line log;
 };
@@ -38,7 +38,8 @@ static int read_volume(const char *path, struct array *a)
 		return -1;
 	bad = array_bad_page(a);
 	if (bad >= 0)
-		return error("'%s': page %ld holds NaN or Inf, expected finite voxels", path, bad + 1);
+		return error("'%s': page %ld holds NaN or Inf, expected finite voxels", path,
+			     bad + 1);
 	if (array_to_f32(a, &lossy) != 0)
 		return -1;
 	if (lossy)
@@ -52,7 +53,8 @@ static int read_input(void *tool, struct job *j)
 
 	(void)tool;
 	j->data = w;
-	return opts.verb == VERB_FIT ? read_volume(j->input, &w->volume) : model_read(j->input, &w->m);
+	return opts.verb == VERB_FIT ? read_volume(j->input, &w->volume)
+				     : model_read(j->input, &w->m);
 }
 
 static int make_planes(const struct kplanes_model *m, float **planes)
@@ -73,14 +75,17 @@ static int eval(struct kplanes_tool *t, struct work *w, struct kp_field *f)
 	w->out = mem_try("features", t->n ? t->n : 1, w->columns * sizeof(float));
 	if (!w->out)
 		return -1;
-	return opts.value ? kp_values(f, t->points, t->n, KP_VALUE, w->out) : kp_features(f, t->points, t->n, w->out);
+	return opts.value ? kp_values(f, t->points, t->n, KP_VALUE, w->out)
+			  : kp_features(f, t->points, t->n, w->out);
 }
 
 static int grad(struct kplanes_tool *t, struct job *j, struct work *w, struct kp_field *f)
 {
 	if (t->features != kplanes_features(&w->m) && t->n > 0)
-		return error("'%s': %zu x %zu numbers, expected %zu x %zu: the points and the features of '%s'", opts.upstream,
-			     t->n, t->features, t->n, kplanes_features(&w->m), j->input);
+		return error("'%s': %zu x %zu numbers, expected %zu x %zu: the points and the "
+			     "features of '%s'",
+			     opts.upstream, t->n, t->features, t->n, kplanes_features(&w->m),
+			     j->input);
 	w->out = mem_try("gradient", t->n ? t->n : 1, 3 * sizeof(float));
 	if (!w->out || (opts.grad_planes && make_planes(&w->m, w->planes) != 0))
 		return -1;
@@ -101,7 +106,8 @@ static void tv_row(struct job *j, const char *term, long level, double v)
 
 static int volume_term(struct kplanes_tool *t, struct job *j, struct work *w, struct kp_field *f)
 {
-	float *taps = mem_try("taps", t->n ? t->n : 1, 16 * sizeof *taps), *sum = taps ? taps + 12 * t->n : NULL;
+	float *taps = mem_try("taps", t->n ? t->n : 1, 16 * sizeof *taps),
+	      *sum = taps ? taps + 12 * t->n : NULL;
 	double *value = taps ? mem_try("taps", t->n ? t->n : 1, 4 * sizeof *value) : NULL, h, slope;
 	int rc = -1;
 
@@ -163,12 +169,15 @@ static void info_rows(struct job *j, const struct kplanes_model *m)
 /* ---- fit */
 
 /* Sizes and numbers of the model that fits the volume; planes are left out. */
-static int shape_model(const struct kplanes_tool *t, const char *path, const struct array *v, struct kplanes_model *m)
+static int shape_model(const struct kplanes_tool *t, const char *path, const struct array *v,
+		       struct kplanes_model *m)
 {
 	size_t h = opts.resolution[0], w = opts.resolution[1];
 
 	if (h == 0)
-		h = w = v->nz > v->ny ? (v->nz > v->nx ? v->nz : v->nx) : v->ny > v->nx ? v->ny : v->nx;
+		h = w = v->nz > v->ny	? (v->nz > v->nx ? v->nz : v->nx)
+			: v->ny > v->nx ? v->ny
+					: v->nx;
 	*m = (struct kplanes_model){ .rotations = opts.rotations,
 				     .channels = opts.channels,
 				     .levels = opts.levels,
@@ -180,12 +189,13 @@ static int shape_model(const struct kplanes_tool *t, const char *path, const str
 			double n = fmax(floor((double)(k ? w : h) * opts.level[l]), 1);
 
 			if (n > KP_EXTENT)
-				return error("'%s': level %zu of %.0f texels, expected at most %d", path, l, n, KP_EXTENT);
+				return error("'%s': level %zu of %.0f texels, expected at most %d",
+					     path, l, n, KP_EXTENT);
 			m->size[l][k] = (size_t)n;
 		}
 	if (t->init.rotations && t->init.rotations != m->rotations)
-		return error("'%s': %zu rotations, expected %zu of --rotations", opts.init_rotations, t->init.rotations,
-			     m->rotations);
+		return error("'%s': %zu rotations, expected %zu of --rotations",
+			     opts.init_rotations, t->init.rotations, m->rotations);
 	for (size_t r = 0; r < m->rotations; r++) {
 		if (t->init.has_quat)
 			memcpy(m->quat[r], t->init.quat[r], sizeof m->quat[r]);
@@ -196,12 +206,14 @@ static int shape_model(const struct kplanes_tool *t, const char *path, const str
 		else
 			kplanes_shoemake((uint64_t)opts.seed, r, m->quat[r]);
 		if (kplanes_rotation(m->quat[r], m->rot[r]) != 0)
-			return error("'%s': rotation %zu has no direction, expected one", opts.init_rotations, r);
+			return error("'%s': rotation %zu has no direction, expected one",
+				     opts.init_rotations, r);
 	}
 	return 0;
 }
 
-static int copy_model(const struct kplanes_model *from, const struct array *v, struct kplanes_model *m)
+static int copy_model(const struct kplanes_model *from, const struct array *v,
+		      struct kplanes_model *m)
 {
 	*m = *from;
 	m->weight = mem_new(kplanes_features(from), sizeof *m->weight);
@@ -263,14 +275,17 @@ static void report(void *arg, long k, double mse, double plane_tv, double volume
 		message_bar("iteration %ld/%ld, PSNR %.2f dB", k, opts.fit.iters, psnr);
 	} else if (p->lines && now - p->said >= 10) {
 		p->said = now;
-		warning("'%s': iteration %ld of %ld, PSNR %.2f dB", p->name, k, opts.fit.iters, psnr);
+		warning("'%s': iteration %ld of %ld, PSNR %.2f dB", p->name, k, opts.fit.iters,
+			psnr);
 	}
 }
 
 static int fit(struct kplanes_tool *t, struct job *j, struct work *w)
 {
-	bool shown = common.progress != PROGRESS_NEVER && verbosity > QUIET, tty = isatty(STDERR_FILENO);
-	struct progress_of_fit p = { &w->log, j->input, shown && tty, common.progress == PROGRESS_ALWAYS && !tty, time(NULL) };
+	bool shown = common.progress != PROGRESS_NEVER && verbosity > QUIET,
+	     tty = isatty(STDERR_FILENO);
+	struct progress_of_fit p = { &w->log, j->input, shown && tty,
+				     common.progress == PROGRESS_ALWAYS && !tty, time(NULL) };
 	int rc;
 
 	if (opts.init ? copy_model(&t->init, &w->volume, &w->m) != 0
@@ -341,7 +356,8 @@ static int write_model(const struct job *j, const struct work *w)
 	char *text = kplanes_text(&w->m);
 	int rc = -1;
 
-	if (opts.log && csv_save(opts.log, "iter,mse,plane_tv,volume_tv", w->log.text ? w->log.text : "", w->log.len) != 0)
+	if (opts.log && csv_save(opts.log, "iter,mse,plane_tv,volume_tv",
+				 w->log.text ? w->log.text : "", w->log.len) != 0)
 		goto done;
 	rc = model_write(j->output, &w->m, w->m.planes, text, j->provenance);
 done:
@@ -371,11 +387,14 @@ static int write_products(void *tool, struct job *j)
 		return write_model(j, w);
 	if (opts.verb == VERB_RENDER)
 		return write_volume(j, w);
-	if (opts.grad_planes && model_write(opts.grad_planes, &w->m, w->planes, NULL, j->provenance) != 0)
+	if (opts.grad_planes &&
+	    model_write(opts.grad_planes, &w->m, w->planes, NULL, j->provenance) != 0)
 		return -1;
-	if (opts.grad_points && matrix_write(opts.grad_points, w->out, t->n, 3, "x,y,z", j->provenance) != 0)
+	if (opts.grad_points &&
+	    matrix_write(opts.grad_points, w->out, t->n, 3, "x,y,z", j->provenance) != 0)
 		return -1;
-	return opts.grad_rotations ? rotations_write(opts.grad_rotations, w->dr, w->m.rotations) : 0;
+	return opts.grad_rotations ? rotations_write(opts.grad_rotations, w->dr, w->m.rotations)
+				   : 0;
 }
 
 static void done(void *tool, struct job *j)
@@ -425,11 +444,15 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 		return -1;
 	bytes = kp_field_bytes(&m);
 	n = opts.shape[0] ? opts.shape : m.shape;
-	*p = (struct job_plan){ DT_F32, 3 * kplanes_features(&m), m.size[0][0], m.size[0][1], bytes, 0, 1 };
+	*p = (struct job_plan){
+		DT_F32, 3 * kplanes_features(&m), m.size[0][0], m.size[0][1], bytes, 0, 1
+	};
 	if (opts.verb == VERB_RENDER)
 		p->host_bytes += n[0] * n[1] * n[2] * 4;
 	else
-		p->host_bytes += t->n * (opts.verb == VERB_EVAL ? 12 + 4 * (opts.value ? 1 : kplanes_features(&m)) : 28);
+		p->host_bytes += t->n * (opts.verb == VERB_EVAL
+						 ? 12 + 4 * (opts.value ? 1 : kplanes_features(&m))
+						 : 28);
 	if (opts.verb == VERB_GRAD)
 		p->device_bytes = kp_gradient_bytes(&m, t->n);
 	else if (opts.verb != VERB_INFO)

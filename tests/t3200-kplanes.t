@@ -98,8 +98,8 @@ ok 'points: a number that is none, a column that is not there, a shape that is w
 	"printf 'x,y,z\n1,2,3\n1,nan,3\n' >b.csv && exits 1 kplanes eval short.tif --points b.csv && says b.csv && says 3 && printf 'x,y\n1,2\n' >b.csv && exits 1 kplanes eval short.tif --points b.csv && says z &&
 	 exits 1 kplanes eval short.tif --points $cells && says cells_truth && tiffmake -t f32 -s 3,3 -k noise -N 0,1,2 nan.tif && exits 1 kplanes eval short.tif --points nan.tif && says 'row 1' && tiffmake -t f32 -s 3,4 -k noise four.tif && exits 1 kplanes eval short.tif --points four.tif && says '3 x 4'"
 ok 'upstream of another shape names both' \
-	"tiffmake -t f32 -s 2,5 -k noise u.tif && exits 1 kplanes grad short.tif --points p.csv --upstream u.tif --grad-points g.csv && says '2 x 5' && says '2 x 12' &&
-	 tiffmake -t f32 -s 3,12 -k noise u.tif && exits 1 kplanes grad short.tif --points p.csv --upstream u.tif --grad-points g.csv && says '3 x 12' && says '2 rows' && [ ! -e g.csv ]"
+	"tiffmake -t f32 -s 2,5 -k noise u.tif && exits 1 kplanes grad short.tif --points p.csv --upstream u.tif --grad-points no.csv && says '2 x 5' && says '2 x 12' &&
+	 tiffmake -t f32 -s 3,12 -k noise u.tif && exits 1 kplanes grad short.tif --points p.csv --upstream u.tif --grad-points no.csv && says '3 x 12' && says '2 rows' && [ ! -e no.csv ]"
 ok 'a model that is made by hand' "made '' && kplanes eval made.tif --points p.csv -o f.tif && kplanes info made.tif | grep '^size.0,4 5$' && made 's/weight.0 = 1/more = 1/' && kplanes eval --value made.tif --points p.csv | tail -n 1 | grep '^0$'"
 for key in format rotations channels levels size.0 shape activation offset scale bias rotation.0; do
 	ok "a model without $key" "made 's/$key =/x$key =/' && exits 1 kplanes info made.tif && says 'no key $key'"

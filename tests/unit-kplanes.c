@@ -1,6 +1,7 @@
-/* K-Planes against plain C in double: the numerical vectors of the specification, every gradient against central differences of the
- * double function, borders, random numbers, steps.  Tolerances: (2e-6 + 1e-7 n) of the largest value for values, (4e-6 + 1e-7 n)
- * for gradients, n the largest extent: a float32 coordinate knows its grid index to n ulp. */
+/* K-Planes against plain C in double: the numerical vectors of the specification, every gradient
+ * against central differences of the double function, borders, random numbers, steps.  Tolerances:
+ * (2e-6 + 1e-7 n) of the largest value for values, (4e-6 + 1e-7 n) for gradients, n the largest
+ * extent: a float32 coordinate knows its grid index to n ulp. */
 #include <math.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ static double bilinear(const double *v, size_t h, size_t w, double gw, double gh
 
 	x -= (double)x0;
 	y -= (double)y0;
-	return (1 - y) * ((1 - x) * v[y0 * w + x0] + x * v[y0 * w + x1]) + y * ((1 - x) * v[y1 * w + x0] + x * v[y1 * w + x1]);
+	return (1 - y) * ((1 - x) * v[y0 * w + x0] + x * v[y0 * w + x1]) +
+	       y * ((1 - x) * v[y1 * w + x0] + x * v[y1 * w + x1]);
 }
 
 static void ref_features(const struct ref *r, const double p[3], double *out)
@@ -56,11 +58,13 @@ static void ref_features(const struct ref *r, const double p[3], double *out)
 			double q[3];
 
 			for (int i = 0; i < 3; i++)
-				q[i] = r->rot[t][3 * i] * p[0] + r->rot[t][3 * i + 1] * p[1] + r->rot[t][3 * i + 2] * p[2];
+				q[i] = r->rot[t][3 * i] * p[0] + r->rot[t][3 * i + 1] * p[1] +
+				       r->rot[t][3 * i + 2] * p[2];
 			for (size_t c = 0; c < r->c; c++) {
 				const double *v = r->planes[l] + (3 * t * r->c + c) * h * w;
 
-				*out++ = bilinear(v, h, w, q[0], q[1]) * bilinear(v + r->c * h * w, h, w, q[2], q[0]) *
+				*out++ = bilinear(v, h, w, q[0], q[1]) *
+					 bilinear(v + r->c * h * w, h, w, q[2], q[0]) *
 					 bilinear(v + 2 * r->c * h * w, h, w, q[1], q[2]);
 			}
 		}
@@ -113,9 +117,11 @@ static double to_line(const struct ref *r, const double p[3])
 			for (int i = 0; i < 3; i++)
 				for (int k = 0; k < 2; k++) {
 					const double *a = r->rot[t] + 3 * i;
-					double x = (a[0] * p[0] + a[1] * p[1] + a[2] * p[2] + 1) / 2 * (double)(r->size[l][k] - 1);
+					double x = (a[0] * p[0] + a[1] * p[1] + a[2] * p[2] + 1) /
+						   2 * (double)(r->size[l][k] - 1);
 
-					least = fmin(least, r->size[l][k] > 1 ? fabs(x - rint(x)) : 1);
+					least = fmin(least,
+						     r->size[l][k] > 1 ? fabs(x - rint(x)) : 1);
 				}
 	return least;
 }
@@ -124,7 +130,12 @@ static double to_line(const struct ref *r, const double p[3])
 
 static struct kplanes_model model(size_t t, size_t c, size_t levels, const size_t size[][2])
 {
-	struct kplanes_model m = { .rotations = t, .channels = c, .levels = levels, .shape = { 3, 4, 5 }, .scale = 1, .has_quat = true };
+	struct kplanes_model m = { .rotations = t,
+				   .channels = c,
+				   .levels = levels,
+				   .shape = { 3, 4, 5 },
+				   .scale = 1,
+				   .has_quat = true };
 
 	for (size_t l = 0; l < levels; l++)
 		memcpy(m.size[l], size[l], sizeof m.size[l]);
@@ -152,26 +163,49 @@ static struct kplanes_model small(const float quat[4])
 
 static void test_vectors(void)
 {
-	static const float identity[4] = { 0, 0, 0, 1 }, tilted[4] = { .1f, .2f, .3f, .9f }, one = 1;
-	static const double texels[18] = { 0, .9662109375, .9662109375, 0, .5797265625, .5797265625, 0, 1.039921875, .115546875, 0,
-					   3.119765625, .346640625, .9889453125, 2.9668359375, 0, 1.2087109375, 3.6261328125, 0 };
+	static const float identity[4] = { 0, 0, 0, 1 }, tilted[4] = { .1f, .2f, .3f, .9f },
+			   one = 1;
+	static const double texels[18] = { 0,
+					   .9662109375,
+					   .9662109375,
+					   0,
+					   .5797265625,
+					   .5797265625,
+					   0,
+					   1.039921875,
+					   .115546875,
+					   0,
+					   3.119765625,
+					   .346640625,
+					   .9889453125,
+					   2.9668359375,
+					   0,
+					   1.2087109375,
+					   3.6261328125,
+					   0 };
 	static const double row[3] = { 5.127890625, -2.5639453125, 1.025578125 };
 	static const double dq[4] = { -1.4162045032, -16.1257019764, 19.4651140896, -2.7475259792 };
 	const float p[3] = { .5f, -.25f, .1f }, beyond[3] = { 1, -.25f, 2 };
 	struct kplanes_model m = small(identity);
 	struct kp_field f;
 	float v, dp[3], planes[18], *to[1] = { planes }, taps[12], sum[4];
-	double dr[1][9], tv[1], values[4], slope, got[4], want[4] = { 21.9160937503, 33.16, 66.922578125, 43 };
+	double dr[1][9], tv[1], values[4], slope, got[4],
+		want[4] = { 21.9160937503, 33.16, 66.922578125, 43 };
 
 	kp_field_init(&f, d, &m);
-	ok(kp_features(&f, p, 1, &v) == 0 && near((double)v, 11.208046875, 1e-6), "the feature of section 8");
-	ok(kp_gradient(&f, p, 1, &one, to, dp, dr) == 0 && off(dp, (const double[]){ 10.25578125, 14.3075, 10.2859375 }, 3) < 1e-6,
+	ok(kp_features(&f, p, 1, &v) == 0 && near((double)v, 11.208046875, 1e-6),
+	   "the feature of section 8");
+	ok(kp_gradient(&f, p, 1, &one, to, dp, dr) == 0 &&
+		   off(dp, (const double[]){ 10.25578125, 14.3075, 10.2859375 }, 3) < 1e-6,
 	   "its gradient by the point");
-	ok(near(dr[0][0], row[0], 1e-6) && near(dr[0][1], row[1], 1e-6) && near(dr[0][2], row[2], 1e-6), "by the rotation");
+	ok(near(dr[0][0], row[0], 1e-6) && near(dr[0][1], row[1], 1e-6) &&
+		   near(dr[0][2], row[2], 1e-6),
+	   "by the rotation");
 	ok(off(planes, texels, 18) < 1e-6, "by the texels");
 	kp_features(&f, beyond, 1, &v);
 	kp_gradient(&f, beyond, 1, &one, NULL, dp, NULL);
-	ok(v == 30.9375f && dp[0] == 0 && dp[1] == 52.5f && dp[2] == 0, "at the border and beyond slopes are exactly 0");
+	ok(v == 30.9375f && dp[0] == 0 && dp[1] == 52.5f && dp[2] == 0,
+	   "at the border and beyond slopes are exactly 0");
 	kp_plane_tv(&f, tv, NULL);
 	ok(near(tv[0], 26 + 1.0 / 6, 1e-7), "plane TV 26.1666 (%.9g)", tv[0]);
 	kp_field_clear(&f);
@@ -180,11 +214,13 @@ static void test_vectors(void)
 	m.weight[0] = 2;
 	m.bias = .5f;
 	kp_field_init(&f, d, &m);
-	ok(fit_taps(&m, p, 1, taps) == 1 && kp_values(&f, taps, 4, KP_SUM, sum) == 0, "taps are a texel apart");
+	ok(fit_taps(&m, p, 1, taps) == 1 && kp_values(&f, taps, 4, KP_SUM, sum) == 0,
+	   "taps are a texel apart");
 	for (int i = 0; i < 4; i++)
 		values[i] = fit_activation(m.activation, (double)sum[i], &slope);
-	ok(near(values[0], want[0], 1e-6) && near(values[1], want[1], 1e-6) && near(values[2], want[2], 1e-6) &&
-		   near(values[3], want[3], 1e-6) && near(fit_volume_tv(values, 1, 1, 1, NULL), 50.9562573809, 1e-6),
+	ok(near(values[0], want[0], 1e-6) && near(values[1], want[1], 1e-6) &&
+		   near(values[2], want[2], 1e-6) && near(values[3], want[3], 1e-6) &&
+		   near(fit_volume_tv(values, 1, 1, 1, NULL), 50.9562573809, 1e-6),
 	   "softplus at four taps, and the volume TV of section 8");
 	kp_field_clear(&f);
 	kplanes_clear(&m);
@@ -194,11 +230,16 @@ static void test_vectors(void)
 	kp_features(&f, p, 1, &v);
 	kp_gradient(&f, p, 1, &one, NULL, dp, dr);
 	kplanes_quaternion_gradient(m.quat[0], dr[0], got);
-	ok(near((double)m.rot[0][0], .7263157895, 1e-7) && near((double)m.rot[0][1], -.5263157895, 1e-7) &&
-		   near((double)m.rot[0][2], .4421052632, 1e-7), "a quaternion that is not of length 1 becomes a rotation");
-	ok(near((double)v, 14.1557857684, 1e-6) && off(dp, (const double[]){ 15.3478139036, 11.9982828196, 14.6618166037 }, 3) < 1e-6,
+	ok(near((double)m.rot[0][0], .7263157895, 1e-7) &&
+		   near((double)m.rot[0][1], -.5263157895, 1e-7) &&
+		   near((double)m.rot[0][2], .4421052632, 1e-7),
+	   "a quaternion that is not of length 1 becomes a rotation");
+	ok(near((double)v, 14.1557857684, 1e-6) &&
+		   off(dp, (const double[]){ 15.3478139036, 11.9982828196, 14.6618166037 }, 3) <
+			   1e-6,
 	   "feature and gradient in a rotated frame");
-	ok(near(got[0], dq[0], 2e-6) && near(got[1], dq[1], 2e-6) && near(got[2], dq[2], 2e-6) && near(got[3], dq[3], 2e-6),
+	ok(near(got[0], dq[0], 2e-6) && near(got[1], dq[1], 2e-6) && near(got[2], dq[2], 2e-6) &&
+		   near(got[3], dq[3], 2e-6),
 	   "gradient by the quaternion");
 	kp_field_clear(&f);
 	kplanes_clear(&m);
@@ -206,11 +247,14 @@ static void test_vectors(void)
 
 static void test_random(void)
 {
-	static const double first[3] = { .3774048328, .2692845583, .1452364445 }, q0[4] = { -.3093268084, -.0608774299, -.5039677566,
-											  .8041314348 };
-	static const uint64_t keys[3] = { 0x238275BC38FCBE91, 0x2F32A78496C67C60, 0xB28C4C30D302532E };
+	static const double first[3] = { .3774048328, .2692845583, .1452364445 },
+			    q0[4] = { -.3093268084, -.0608774299, -.5039677566, .8041314348 };
+	static const uint64_t keys[3] = { 0x238275BC38FCBE91, 0x2F32A78496C67C60,
+					  0xB28C4C30D302532E };
 	static const size_t voxels[4] = { 19711, 64146, 87707, 10242 };
-	struct kplanes_model m = { .rotations = 1, .channels = 2, .levels = 1, .size = { { 3, 3 } } };
+	struct kplanes_model m = {
+		.rotations = 1, .channels = 2, .levels = 1, .size = { { 3, 3 } }
+	};
 	bool good = true, drawn = true;
 	float q[4];
 
@@ -223,14 +267,18 @@ static void test_random(void)
 		drawn &= ((rng_key(1, 17, i) >> 32) * 122880) >> 32 == voxels[i];
 	}
 	ok(good, "keys, first planes and first rotation of a seed");
-	ok(near((double)m.weight[0], -.0054860529, 1e-8) && near((double)m.weight[1], -.0020859128, 1e-8), "and its weights");
+	ok(near((double)m.weight[0], -.0054860529, 1e-8) &&
+		   near((double)m.weight[1], -.0020859128, 1e-8),
+	   "and its weights");
 	ok(drawn, "and the voxels of its first batch");
 	kplanes_clear(&m);
 }
 
 static void test_steps(void)
 {
-	static const double g[3] = { 1, 2, -1 }, want[2][3] = { { -.1, -.1965182, -.2385271 }, { -.1056452, -.2019399, -.1645086 } };
+	static const double g[3] = { 1, 2, -1 },
+			    want[2][3] = { { -.1, -.1965182, -.2385271 },
+					   { -.1056452, -.2019399, -.1645086 } };
 
 	for (int o = OPTIMISER_ADAM; o <= OPTIMISER_NADAM; o++) {
 		double m = 0, v = 0, product = 1, twin = 1;
@@ -250,19 +298,21 @@ static void test_steps(void)
 			(void)fit_step((enum optimiser)o, k, .1, &twin);
 			fit_update(&s, &x, &g[k - 1], &m, &v, 1);
 			buf_write(b[1], 0, &gf, 4);
-			dev_run(d, "kp_update", NDRANGE1(1), ARG(b[0]), ARG(b[1]), ARG(b[2]), ARG(b[3]), ARG(n), FLOAT(s.cg),
-				FLOAT(s.cm), FLOAT(s.cv));
+			dev_run(d, "kp_update", NDRANGE1(1), ARG(b[0]), ARG(b[1]), ARG(b[2]),
+				ARG(b[3]), ARG(n), FLOAT(s.cg), FLOAT(s.cm), FLOAT(s.cv));
 			buf_read(b[0], 0, &y, 4);
 			host &= near((double)x, want[o][k - 1], 1e-7);
 			device &= near((double)y, want[o][k - 1], 2e-7);
 		}
-		ok(host && device && twin == product, "three steps of %s, on host and device", o ? "NAdam" : "Adam");
+		ok(host && device && twin == product, "three steps of %s, on host and device",
+		   o ? "NAdam" : "Adam");
 		for (int i = 0; i < 4; i++)
 			buf_free(b[i]);
 	}
 }
 
-static double difference(struct ref *r, double *x, double step, const double *pts, size_t n, const float *up)
+static double difference(struct ref *r, double *x, double step, const double *pts, size_t n,
+			 const float *up)
 {
 	double was = *x, a, b;
 
@@ -281,16 +331,20 @@ static void test_model(const char *name, struct kplanes_model *m)
 {
 	struct ref r = ref_of(m);
 	size_t f = kplanes_features(m), texels = 0, extent = kplanes_extent(m);
-	double pts[3 * POINTS], want_p[3 * POINTS], want_r[9 * 8], (*dr)[9] = mem_new(m->rotations, sizeof *dr);
-	double *want_f = mem_new(f * POINTS, sizeof *want_f), tol = 4e-6 + 1e-7 * (double)extent, worst = 0;
-	float p[3 * POINTS], *up = mem_new(f * POINTS, sizeof *up), *got_f = mem_new(f * POINTS, sizeof *got_f);
+	double pts[3 * POINTS], want_p[3 * POINTS], want_r[9 * 8],
+		(*dr)[9] = mem_new(m->rotations, sizeof *dr);
+	double *want_f = mem_new(f * POINTS, sizeof *want_f), tol = 4e-6 + 1e-7 * (double)extent,
+	       worst = 0;
+	float p[3 * POINTS], *up = mem_new(f * POINTS, sizeof *up),
+			     *got_f = mem_new(f * POINTS, sizeof *got_f);
 	float got_p[3 * POINTS], got_r[9 * 8], *got[KP_LEVELS];
 	struct kp_field field;
 	uint64_t k = 0;
 
 	for (size_t b = 0; b < POINTS;) {
 		for (int a = 0; a < 3; a++) {
-			p[3 * b + a] = (float)((double)(rng_key(3, 9, k++) >> 40) * 0x1p-24 * 2.6 - 1.3);
+			p[3 * b + a] =
+				(float)((double)(rng_key(3, 9, k++) >> 40) * 0x1p-24 * 2.6 - 1.3);
 			pts[3 * b + a] = (double)p[3 * b + a];
 		}
 		b += to_line(&r, pts + 3 * b) > 1e-3;
@@ -303,16 +357,19 @@ static void test_model(const char *name, struct kplanes_model *m)
 	for (size_t b = 0; b < POINTS; b++)
 		ref_features(&r, pts + 3 * b, want_f + b * f);
 	kp_features(&field, p, POINTS, got_f);
-	ok(off(got_f, want_f, f * POINTS) < tol / 2, "%s: features (%.2g)", name, off(got_f, want_f, f * POINTS));
+	ok(off(got_f, want_f, f * POINTS) < tol / 2, "%s: features (%.2g)", name,
+	   off(got_f, want_f, f * POINTS));
 	ok(kp_gradient(&field, p, POINTS, up, got, got_p, dr) == 0, "%s: gradients", name);
 	for (size_t i = 0; i < 3 * POINTS; i++)
 		want_p[i] = difference(&r, pts + i, 1e-6, pts + i / 3 * 3, 1, up + i / 3 * f);
-	ok(off(got_p, want_p, 3 * POINTS) < tol, "%s: by points (%.2g)", name, off(got_p, want_p, 3 * POINTS));
+	ok(off(got_p, want_p, 3 * POINTS) < tol, "%s: by points (%.2g)", name,
+	   off(got_p, want_p, 3 * POINTS));
 	for (size_t i = 0; i < 9 * m->rotations; i++) {
 		want_r[i] = difference(&r, &r.rot[i / 9][i % 9], 1e-6, pts, POINTS, up);
 		got_r[i] = (float)dr[i / 9][i % 9];
 	}
-	ok(off(got_r, want_r, 9 * m->rotations) < tol, "%s: by rotations (%.2g)", name, off(got_r, want_r, 9 * m->rotations));
+	ok(off(got_r, want_r, 9 * m->rotations) < tol, "%s: by rotations (%.2g)", name,
+	   off(got_r, want_r, 9 * m->rotations));
 	for (size_t l = 0; l < m->levels; l++) {
 		size_t n = kplanes_texels(m, l);
 		double *want = mem_new(n, sizeof *want);
@@ -355,7 +412,9 @@ static void test_quaternions(void)
 		}
 		worst = fmax(worst, fabs((side[1] - side[0]) / .03125 - dq[i]));
 	}
-	ok(worst < 5e-3, "the gradient by a quaternion is a difference over 1/32, whose square it misses (%.2g)", worst);
+	ok(worst < 5e-3,
+	   "the gradient by a quaternion is a difference over 1/32, whose square it misses (%.2g)",
+	   worst);
 	kplanes_rotation(q, r);
 	ok(kplanes_skew(r) < 3e-7, "a rotation is orthonormal");
 	kplanes_quaternion(r, back);
@@ -367,7 +426,8 @@ static void test_quaternions(void)
 	ok(kplanes_rotation((const float[4]){ 0 }, r) == -1, "a quaternion of length 0 is none");
 }
 
-/* Coordinates -3, -1, 0, 1, 2 in all combinations: what is beyond has the border's value and no slope. */
+/* Coordinates -3, -1, 0, 1, 2 in all combinations: what is beyond has the border's value and no
+ * slope. */
 static void test_border(void)
 {
 	static const float at[5] = { -3, -1, 0, 1, 2 };
@@ -408,7 +468,8 @@ static void test_border(void)
 	kplanes_clear(&m);
 }
 
-/* Gradient and value of the plane term, alone: differences of the value itself, a square function. */
+/* Gradient and value of the plane term, alone: differences of the value itself, a square function.
+ */
 static void test_plane_tv(void)
 {
 	struct kplanes_model m = model(2, 4, 2, (const size_t[][2]){ { 5, 7 }, { 1, 6 } });
@@ -465,7 +526,8 @@ static void test_volume_tv(void)
 	ok(worst < 1e-7, "the volume term's derivative by its taps (%.2g)", worst);
 	ok(g[2] == 0 && g[5] == 0 && g[8] == 0 && g[11] == 0, "is 0 where the four are equal");
 	for (double a = -40; a < 40; a += .37) {
-		double s, t, up = fit_activation(ACTIVATION_SOFTPLUS, a + 1e-5, &t), lo = fit_activation(ACTIVATION_SOFTPLUS, a - 1e-5, &t);
+		double s, t, up = fit_activation(ACTIVATION_SOFTPLUS, a + 1e-5, &t),
+			     lo = fit_activation(ACTIVATION_SOFTPLUS, a - 1e-5, &t);
 
 		fit_activation(ACTIVATION_SOFTPLUS, a, &s);
 		worst = fmax(worst, fabs((up - lo) / 2e-5 - s));
@@ -476,17 +538,22 @@ static void test_volume_tv(void)
 static void test_text(void)
 {
 	struct kplanes_model m = model(2, 4, 2, (const size_t[][2]){ { 5, 7 }, { 1, 6 } }), n;
-	char *text = kplanes_text(&m), *longer = mem_printf("%sunknown = 1\nweight.99 = 2\n[other]\nformat = 3\n", text), *cut;
+	char *text = kplanes_text(&m),
+	     *longer = mem_printf("%sunknown = 1\nweight.99 = 2\n[other]\nformat = 3\n", text),
+	     *cut;
 
-	ok(kplanes_parse("m", text, &n) == 0 && memcmp(n.rot, m.rot, sizeof m.rot) == 0 && memcmp(n.quat, m.quat, sizeof m.quat) == 0 &&
-		   memcmp(n.weight, m.weight, 16 * sizeof(float)) == 0 && memcmp(n.size, m.size, sizeof m.size) == 0 && n.has_quat,
+	ok(kplanes_parse("m", text, &n) == 0 && memcmp(n.rot, m.rot, sizeof m.rot) == 0 &&
+		   memcmp(n.quat, m.quat, sizeof m.quat) == 0 &&
+		   memcmp(n.weight, m.weight, 16 * sizeof(float)) == 0 &&
+		   memcmp(n.size, m.size, sizeof m.size) == 0 && n.has_quat,
 	   "a model's text comes back bit for bit");
 	kplanes_clear(&n);
 	ok(kplanes_parse("m", longer, &n) == 0, "unknown keys and other sections are passed over");
 	kplanes_clear(&n);
 	cut = strstr(text, "weight.15");
 	*cut = '\0';
-	ok(kplanes_parse("m", text, &n) == 0 && n.weight[15] == 0 && n.weight[14] == m.weight[14], "a weight that is not there is 0");
+	ok(kplanes_parse("m", text, &n) == 0 && n.weight[15] == 0 && n.weight[14] == m.weight[14],
+	   "a weight that is not there is 0");
 	kplanes_clear(&n);
 	kplanes_clear(&m);
 	free(text);
@@ -504,7 +571,8 @@ static void test_levels(void)
 
 	for (size_t k = 0; k < 6; k++)
 		for (size_t c = 0; c < 8; c++)
-			memcpy(one.planes[0] + (k * 8 + c) * 30, two.planes[c / 4] + (k * 4 + c % 4) * 30, 30 * sizeof(float));
+			memcpy(one.planes[0] + (k * 8 + c) * 30,
+			       two.planes[c / 4] + (k * 4 + c % 4) * 30, 30 * sizeof(float));
 	for (size_t i = 0; i < 300; i++)
 		p[i] = (float)((double)(rng_key(4, 1, i) >> 40) * 0x1p-23 - 1);
 	kp_field_init(&f, d, &two);
@@ -528,7 +596,8 @@ static void test_same_bytes(void)
 	static const int settings[][2] = { { 1, 0 }, { 2, 32 }, { 2, 64 }, { 2, 256 } };
 	struct kplanes_model m = model(2, 8, 1, (const size_t[][2]){ { 9, 13 } });
 	size_t n = 3000, f = kplanes_features(&m), texels = kplanes_texels(&m, 0);
-	float *p = mem_new(3 * n, 4), *up = mem_new(n * f, 4), *g[2] = { mem_new(texels, 4), mem_new(texels, 4) };
+	float *p = mem_new(3 * n, 4), *up = mem_new(n * f, 4),
+	      *g[2] = { mem_new(texels, 4), mem_new(texels, 4) };
 	float *dp[2] = { mem_new(3 * n, 4), mem_new(3 * n, 4) };
 	double dr[2][2][9];
 
@@ -537,12 +606,14 @@ static void test_same_bytes(void)
 	for (size_t i = 0; i < n * f; i++)
 		up[i] = (float)((double)(rng_key(2, 2, i) >> 40) * 0x1p-23 - 1);
 	for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
-		struct dev *e = dev_open(&(struct dev_opts){ .device = "cpu", .threads = settings[s][0], .work_group = settings[s][1] });
+		struct dev *e = dev_open(&(struct dev_opts){
+			.device = "cpu", .threads = settings[s][0], .work_group = settings[s][1] });
 		struct kp_field field;
 
 		kp_field_init(&field, e, &m);
 		ok(kp_gradient(&field, p, n, up, &g[s > 0], dp[s > 0], dr[s > 0]) == 0 &&
-			   (s == 0 || (memcmp(g[0], g[1], texels * 4) == 0 && memcmp(dp[0], dp[1], 12 * n) == 0 &&
+			   (s == 0 || (memcmp(g[0], g[1], texels * 4) == 0 &&
+				       memcmp(dp[0], dp[1], 12 * n) == 0 &&
 				       memcmp(dr[0], dr[1], sizeof dr[0]) == 0)),
 		   "%d threads, groups of %d: the same bytes", settings[s][0], settings[s][1]);
 		kp_field_clear(&field);

@@ -8,7 +8,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-enum { BLOCK = 1 << 18 };	/* points of one launch, where the caller's may be any number */
+enum { BLOCK = 1 << 18 }; /* points of one launch, where the caller's may be any number */
 
 /* Channels at a time: the kernels are there for 1, 4 and 8. */
 static const char *kernel(const struct kplanes_model *m, const char *name, char text[40])
@@ -17,7 +17,8 @@ static const char *kernel(const struct kplanes_model *m, const char *name, char 
 	return text;
 }
 
-#define SHAPE(m, l) INT((m)->rotations), INT((m)->channels), INT((m)->size[l][0]), INT((m)->size[l][1])
+#define SHAPE(m, l)                                                                                \
+	INT((m)->rotations), INT((m)->channels), INT((m)->size[l][0]), INT((m)->size[l][1])
 
 /* ---- planes */
 
@@ -62,8 +63,9 @@ int kp_field_init(struct kp_field *f, struct dev *d, const struct kplanes_model 
 {
 	*f = (struct kp_field){ .d = d, .m = m };
 	if (kp_field_bytes(m) > dev_mem(d))
-		return error("'--mem': the planes of the model need %zu bytes on the device, %zu are allowed", kp_field_bytes(m),
-			     dev_mem(d));
+		return error("'--mem': the planes of the model need %zu bytes on the device, %zu "
+			     "are allowed",
+			     kp_field_bytes(m), dev_mem(d));
 	if (dev_load(d, "kplanes") != 0)
 		return -1;
 	f->rot = buf_new(d, m->rotations * 36);
@@ -99,8 +101,9 @@ static size_t block_points(const struct kp_field *f, size_t n, size_t floats)
 	size_t room = dev_mem(f->d) - dev_mem_used(f->d), most = room / (4 * floats);
 
 	if (most == 0) {
-		error("'--mem': a point needs %zu bytes on the device beside %zu in use, %zu are allowed", 4 * floats,
-		      dev_mem_used(f->d), dev_mem(f->d));
+		error("'--mem': a point needs %zu bytes on the device beside %zu in use, %zu are "
+		      "allowed",
+		      4 * floats, dev_mem_used(f->d), dev_mem(f->d));
 		return 0;
 	}
 	most = most < BLOCK ? most : BLOCK;
@@ -127,8 +130,9 @@ int kp_features(struct kp_field *f, const float *pts, size_t n, float *out)
 		if (buf_write(p, 0, pts + 3 * i, k * 12) != 0)
 			goto done;
 		for (size_t l = 0; l < m->levels; l++)
-			if (dev_run(f->d, kernel(m, "kp_features", name), NDRANGE1(k), ARG(o), ARG(f->planes[l]), ARG(p), ARG(f->rot),
-				    ARG(k), SHAPE(m, l), INT(features), INT(l * m->rotations * m->channels)) != 0)
+			if (dev_run(f->d, kernel(m, "kp_features", name), NDRANGE1(k), ARG(o),
+				    ARG(f->planes[l]), ARG(p), ARG(f->rot), ARG(k), SHAPE(m, l),
+				    INT(features), INT(l * m->rotations * m->channels)) != 0)
 				goto done;
 		if (buf_read(o, 0, out + i * features, k * features * 4) != 0)
 			goto done;
@@ -141,7 +145,8 @@ done:
 }
 
 /* The launches of one block: every level adds its share. */
-static int run_values(struct kp_field *f, struct buf *out, struct buf *pts, uint64_t n, enum kp_value what, float bias)
+static int run_values(struct kp_field *f, struct buf *out, struct buf *pts, uint64_t n,
+		      enum kp_value what, float bias)
 {
 	const struct kplanes_model *m = f->m;
 	char name[40];
@@ -149,9 +154,10 @@ static int run_values(struct kp_field *f, struct buf *out, struct buf *pts, uint
 	for (size_t l = 0; l < m->levels; l++) {
 		int activation = what == KP_VALUE && l == m->levels - 1 ? (int)m->activation : -1;
 
-		if (dev_run(f->d, kernel(m, "kp_values", name), NDRANGE1(n), ARG(out), ARG(f->planes[l]), ARG(pts), ARG(f->rot),
-			    ARG(f->weight), ARG(n), SHAPE(m, l), INT(l * m->rotations * m->channels), INT(l == 0), INT(activation),
-			    FLOAT(bias), FLOAT(m->offset), FLOAT(m->scale)) != 0)
+		if (dev_run(f->d, kernel(m, "kp_values", name), NDRANGE1(n), ARG(out),
+			    ARG(f->planes[l]), ARG(pts), ARG(f->rot), ARG(f->weight), ARG(n),
+			    SHAPE(m, l), INT(l * m->rotations * m->channels), INT(l == 0),
+			    INT(activation), FLOAT(bias), FLOAT(m->offset), FLOAT(m->scale)) != 0)
 			return -1;
 	}
 	return 0;
@@ -172,7 +178,8 @@ int kp_values(struct kp_field *f, const float *pts, size_t n, enum kp_value what
 	for (size_t i = 0; i < n; i += block) {
 		size_t k = n - i < block ? n - i : block;
 
-		if (buf_write(p, 0, pts + 3 * i, k * 12) != 0 || run_values(f, o, p, k, what, f->m->bias) != 0 ||
+		if (buf_write(p, 0, pts + 3 * i, k * 12) != 0 ||
+		    run_values(f, o, p, k, what, f->m->bias) != 0 ||
 		    buf_read(o, 0, out + i, k * 4) != 0)
 			goto done;
 	}
@@ -218,11 +225,12 @@ int kp_render(struct kp_field *f, const size_t shape[3], double box[3][2], float
 		uint64_t k = n - i < block ? n - i : block;
 
 		for (size_t l = 0; l < m->levels; l++)
-			if (dev_run(f->d, kernel(m, "kp_render", name), NDRANGE1(k), ARG(o), ARG(f->planes[l]), ARG(axis[0]),
-				    ARG(axis[1]), ARG(axis[2]), ARG(f->rot), ARG(f->weight), ARG(i), ARG(k), ARG(nx), ARG(ny),
+			if (dev_run(f->d, kernel(m, "kp_render", name), NDRANGE1(k), ARG(o),
+				    ARG(f->planes[l]), ARG(axis[0]), ARG(axis[1]), ARG(axis[2]),
+				    ARG(f->rot), ARG(f->weight), ARG(i), ARG(k), ARG(nx), ARG(ny),
 				    SHAPE(m, l), INT(l * m->rotations * m->channels), INT(l == 0),
-				    INT(l == m->levels - 1 ? (int)m->activation : -1), FLOAT(m->bias), FLOAT(m->offset),
-				    FLOAT(m->scale)) != 0)
+				    INT(l == m->levels - 1 ? (int)m->activation : -1),
+				    FLOAT(m->bias), FLOAT(m->offset), FLOAT(m->scale)) != 0)
 				goto done;
 		if (buf_read(o, 0, out + i, k * 4) != 0)
 			goto done;

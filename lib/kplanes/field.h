@@ -1,7 +1,8 @@
-/* lib/kplanes/field.h: a model on the device: features, values, their gradients.  Points are [n][3] float32 as x, y, z, finite.
- * On the device planes lie channel last, [3T][H][W][C], and a gradient is gathered: points are sorted by cell, a texel adds its
- * cells in a fixed order.  Bytes depend neither on threads nor work-groups, nor (features, values) on the number of points.
- * All functions block and return 0, or -1 after reporting. */
+/* lib/kplanes/field.h: a model on the device: features, values, their gradients.  Points are [n][3]
+ * float32 as x, y, z, finite. On the device planes lie channel last, [3T][H][W][C], and a gradient
+ * is gathered: points are sorted by cell, a texel adds its cells in a fixed order.  Bytes depend
+ * neither on threads nor work-groups, nor (features, values) on the number of points. All functions
+ * block and return 0, or -1 after reporting. */
 #ifndef KPLANES_FIELD_H
 #define KPLANES_FIELD_H
 
@@ -14,9 +15,10 @@ struct kp_field {
 	struct buf *planes[KP_LEVELS], *rot, *weight;
 };
 
-int kp_field_init(struct kp_field *f, struct dev *d, const struct kplanes_model *m);	/* keeps m, which stays the caller's */
+int kp_field_init(struct kp_field *f, struct dev *d,
+		  const struct kplanes_model *m); /* keeps m, which stays the caller's */
 void kp_field_clear(struct kp_field *f);
-size_t kp_field_bytes(const struct kplanes_model *m);	/* of its buffers */
+size_t kp_field_bytes(const struct kplanes_model *m); /* of its buffers */
 
 /* out [n][features] */
 int kp_features(struct kp_field *f, const float *pts, size_t n, float *out);
@@ -25,18 +27,19 @@ int kp_features(struct kp_field *f, const float *pts, size_t n, float *out);
 enum kp_value { KP_SUM, KP_VALUE };
 int kp_values(struct kp_field *f, const float *pts, size_t n, enum kp_value what, float *out);
 
-/* Values on a grid: axis a (0 x, 1 y, 2 z) has shape[2 - a] points from box[a][0] to box[a][1], or one in the middle.  What
- * kp_values gives at the same points. */
+/* Values on a grid: axis a (0 x, 1 y, 2 z) has shape[2 - a] points from box[a][0] to box[a][1], or
+ * one in the middle.  What kp_values gives at the same points. */
 int kp_render(struct kp_field *f, const size_t shape[3], double box[3][2], float *out);
 
 /* A point of such an axis. */
 float kp_grid(double lo, double hi, size_t n, size_t i);
 
-/* Gradients of the sum over points and features of up [n][features] times feature.  planes[level] [3T][C][H][W], points [n][3],
- * rot [T][9] (unconstrained) are the caller's; NULL: not wanted. */
-int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up, float *const *planes, float *points,
-		double (*rot)[9]);
-size_t kp_gradient_bytes(const struct kplanes_model *m, size_t n);	/* on the device, the field included */
+/* Gradients of the sum over points and features of up [n][features] times feature.  planes[level]
+ * [3T][C][H][W], points [n][3], rot [T][9] (unconstrained) are the caller's; NULL: not wanted. */
+int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
+		float *const *planes, float *points, double (*rot)[9]);
+size_t kp_gradient_bytes(const struct kplanes_model *m,
+			 size_t n); /* on the device, the field included */
 
 /* Plane total variation: value[levels], and its gradient as above or NULL. */
 int kp_plane_tv(struct kp_field *f, double *value, float *const *planes);
@@ -45,8 +48,8 @@ int kp_plane_tv(struct kp_field *f, double *value, float *const *planes);
 struct kp_batch {
 	struct kp_field *f;
 	size_t cap, n;
-	struct buf *pts, *value, *da;			/* [cap][3], [cap], [cap] float */
-	struct buf *dp, *dr, *dw;			/* gradients by points; by chunk: rotations, weights */
+	struct buf *pts, *value, *da; /* [cap][3], [cap], [cap] float */
+	struct buf *dp, *dr, *dw;     /* gradients by points; by chunk: rotations, weights */
 	struct buf *key, *order, *start, *sums;
 };
 
@@ -59,17 +62,21 @@ size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want, bool 
 /* b->value[n] = weight . features + bias of b->pts, with f->weight as it is and the given bias */
 int kp_batch_values(struct kp_batch *b, float bias);
 
-/* One level's gradients: upstream of feature f of point p is up[p stride + first + f], first = level T C, times b->da[p] with
- * `scaled`.  dr [T][9] += , dw [T C] = sums of feature da (want & KP_WANT_WEIGHTS), b->dp (+= after level 0). */
+/* One level's gradients: upstream of feature f of point p is up[p stride + first + f], first =
+ * level T C, times b->da[p] with `scaled`.  dr [T][9] += , dw [T C] = sums of feature da (want &
+ * KP_WANT_WEIGHTS), b->dp (+= after level 0). */
 struct kp_up {
 	struct buf *up;
 	size_t stride;
 	bool scaled;
 };
-int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want, double (*dr)[9], double *dw);
+int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want,
+		    double (*dr)[9], double *dw);
 
-/* grad [3T][H][W][C] of the level = that of the points, and of tv_weight times the plane TV, whose value goes to *tv. */
-int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight, struct buf *grad, double *tv);
+/* grad [3T][H][W][C] of the level = that of the points, and of tv_weight times the plane TV, whose
+ * value goes to *tv. */
+int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight,
+		    struct buf *grad, double *tv);
 
 /* Between [3T][C][H][W] of the host and [3T][H][W][C] of a buffer. */
 int kp_upload(const struct kplanes_model *m, size_t level, const float *from, struct buf *to);

@@ -30,7 +30,8 @@ double fit_taps(const struct kplanes_model *m, const float *pts, size_t n, float
 	for (size_t k = 0; k < 4; k++)
 		for (size_t i = 0; i < n; i++)
 			for (size_t a = 0; a < 3; a++)
-				taps[3 * (k * n + i) + a] = (float)((double)pts[3 * i + a] + (k == a + 1 ? h : 0));
+				taps[3 * (k * n + i) + a] =
+					(float)((double)pts[3 * i + a] + (k == a + 1 ? h : 0));
 	return h;
 }
 
@@ -66,7 +67,8 @@ struct fit_step fit_step(enum optimiser o, long k, double lr, double *product)
 	mu = 0.9 * (1 - 0.5 * pow(0.96, 0.004 * (double)k));
 	next = 0.9 * (1 - 0.5 * pow(0.96, 0.004 * (double)(k + 1)));
 	*product *= mu;
-	return (struct fit_step){ lr * (1 - mu) / (1 - *product), lr * next / (1 - *product * next), cv };
+	return (struct fit_step){ lr * (1 - mu) / (1 - *product), lr * next / (1 - *product * next),
+				  cv };
 }
 
 void fit_update(const struct fit_step *s, float *x, const double *g, double *m, double *v, size_t n)
@@ -81,7 +83,7 @@ void fit_update(const struct fit_step *s, float *x, const double *g, double *m, 
 /* ---- a fit */
 
 struct moments {
-	double *m, *v;	/* [n] */
+	double *m, *v; /* [n] */
 };
 
 struct fit {
@@ -89,10 +91,11 @@ struct fit {
 	struct kplanes_model *m;
 	const struct fit_opts *o;
 	const float *volume;
-	size_t voxels, points, taps;	/* of the batch; taps: points that have them */
+	size_t voxels, points, taps; /* of the batch; taps: points that have them */
 	struct kp_field field;
 	struct kp_batch batch;
-	struct buf *grad[KP_LEVELS], *first[KP_LEVELS], *second[KP_LEVELS];	/* gradient, moments of planes */
+	struct buf *grad[KP_LEVELS], *first[KP_LEVELS],
+		*second[KP_LEVELS]; /* gradient, moments of planes */
 	struct moments weight, bias, quat;
 	double *dw, *y, *value, *slope, *dvalue;
 	double product[3];
@@ -130,7 +133,8 @@ static int fit_init(struct fit *f)
 	f->voxels = m->shape[0] * m->shape[1] * m->shape[2];
 	n = f->points + 4 * f->taps;
 	if (need > dev_mem(f->d))
-		return error("'--mem': the fit needs %zu bytes on the device, %zu are allowed", need, dev_mem(f->d));
+		return error("'--mem': the fit needs %zu bytes on the device, %zu are allowed",
+			     need, dev_mem(f->d));
 	f->y = mem_try("batch", 4 * n, sizeof(double));
 	if (!f->y || kp_field_init(&f->field, f->d, m) != 0 ||
 	    kp_batch_init(&f->batch, &f->field, n, KP_WANT_WEIGHTS, true) != 0)
@@ -186,7 +190,11 @@ static int gather(struct fit *f, long k)
 	if (!p)
 		return -1;
 	for (size_t j = 0; j < f->points; j++) {
-		size_t i = f->o->batch ? ((rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32) * f->voxels) >> 32 : j;
+		size_t i =
+			f->o->batch
+				? ((rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32) * f->voxels) >>
+					  32
+				: j;
 
 		p[3 * j] = kp_grid(-1, 1, nx, i % nx);
 		p[3 * j + 1] = kp_grid(-1, 1, ny, i / nx % ny);
@@ -223,7 +231,8 @@ static int losses(struct fit *f, double *mse, double *volume_tv, double *db)
 	const struct kplanes_model *m = f->m;
 	size_t n = f->batch.n;
 	float *a = buf_map(f->batch.value, MAP_READ), *da;
-	double sum = 0, h = 2.0 / (double)(m->size[0][0] < m->size[0][1] ? m->size[0][0] : m->size[0][1]);
+	double sum = 0,
+	       h = 2.0 / (double)(m->size[0][0] < m->size[0][1] ? m->size[0][0] : m->size[0][1]);
 
 	if (!a)
 		return -1;
@@ -236,7 +245,8 @@ static int losses(struct fit *f, double *mse, double *volume_tv, double *db)
 		f->dvalue[i] = 2 * e / (double)f->points;
 	}
 	*mse = sum / (double)f->points;
-	*volume_tv = fit_volume_tv(f->value + f->points, f->taps, h, f->o->tv_volume, f->dvalue + f->points);
+	*volume_tv = fit_volume_tv(f->value + f->points, f->taps, h, f->o->tv_volume,
+				   f->dvalue + f->points);
 	if (buf_unmap(f->batch.value) != 0)
 		return -1;
 	da = buf_map(f->batch.da, MAP_DISCARD);
@@ -274,7 +284,8 @@ static int backward(struct fit *f, long k, double (*dr)[9], double *plane_tv)
 static int update(struct fit *f, long k, double db, double (*dr)[9])
 {
 	struct kplanes_model *m = f->m;
-	double fall = pow(f->o->lr_final, (double)(k - 1) / (double)(f->o->iters > 1 ? f->o->iters - 1 : 1));
+	double fall = pow(f->o->lr_final,
+			  (double)(k - 1) / (double)(f->o->iters > 1 ? f->o->iters - 1 : 1));
 	struct fit_step s[3];
 
 	for (int i = 0; i < 3; i++)
@@ -282,8 +293,10 @@ static int update(struct fit *f, long k, double db, double (*dr)[9])
 	for (size_t l = 0; l < m->levels; l++) {
 		uint64_t n = kplanes_texels(m, l);
 
-		if (dev_run(f->d, "kp_update", NDRANGE1(dev_columns(f->d, n)), ARG(f->field.planes[l]), ARG(f->grad[l]),
-			    ARG(f->first[l]), ARG(f->second[l]), ARG(n), FLOAT(s[0].cg), FLOAT(s[0].cm), FLOAT(s[0].cv)) != 0)
+		if (dev_run(f->d, "kp_update", NDRANGE1(dev_columns(f->d, n)),
+			    ARG(f->field.planes[l]), ARG(f->grad[l]), ARG(f->first[l]),
+			    ARG(f->second[l]), ARG(n), FLOAT(s[0].cg), FLOAT(s[0].cm),
+			    FLOAT(s[0].cv)) != 0)
 			return -1;
 	}
 	fit_update(&s[1], m->weight, f->dw, f->weight.m, f->weight.v, kplanes_features(m));
@@ -301,13 +314,14 @@ static int update(struct fit *f, long k, double db, double (*dr)[9])
 	return buf_write(f->field.rot, 0, m->rot, m->rotations * 36);
 }
 
-static int iterate(struct fit *f, const char *name, long k, double *mse, double *plane_tv, double *volume_tv)
+static int iterate(struct fit *f, const char *name, long k, double *mse, double *plane_tv,
+		   double *volume_tv)
 {
 	double dr[KP_ROTATIONS][9] = { { 0 } }, db;
 	int rc;
 
-	if (gather(f, k) != 0 || send_weights(f, k) != 0 || kp_batch_values(&f->batch, f->m->bias) != 0 ||
-	    losses(f, mse, volume_tv, &db) != 0)
+	if (gather(f, k) != 0 || send_weights(f, k) != 0 ||
+	    kp_batch_values(&f->batch, f->m->bias) != 0 || losses(f, mse, volume_tv, &db) != 0)
 		return -1;
 	if (!isfinite(*mse) || !isfinite(*volume_tv))
 		return error("'%s': diverged at iteration %ld, expected a finite loss", name, k);
@@ -319,14 +333,15 @@ static int iterate(struct fit *f, const char *name, long k, double *mse, double 
 	return rc;
 }
 
-int kplanes_fit(struct dev *d, const char *name, struct kplanes_model *m, const float *volume, const struct fit_opts *o,
-		fit_report *report, void *arg)
+int kplanes_fit(struct dev *d, const char *name, struct kplanes_model *m, const float *volume,
+		const struct fit_opts *o, fit_report *report, void *arg)
 {
 	struct fit f = { .d = d, .m = m, .o = o, .volume = volume };
 	int rc = -1;
 
 	if (m->shape[0] * m->shape[1] * m->shape[2] > UINT32_MAX)
-		return error("'%s': %zu x %zu x %zu voxels, expected fewer than 2^32", name, m->shape[0], m->shape[1], m->shape[2]);
+		return error("'%s': %zu x %zu x %zu voxels, expected fewer than 2^32", name,
+			     m->shape[0], m->shape[1], m->shape[2]);
 	if (o->iters == 0)
 		return 0;
 	if (fit_init(&f) != 0)

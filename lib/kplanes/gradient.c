@@ -9,7 +9,7 @@
 #include "base/team.h"
 #include "kplanes/field.h"
 
-enum { CHUNK = 32 };	/* of cl/kplanes.cl */
+enum { CHUNK = 32 }; /* of cl/kplanes.cl */
 
 static size_t lanes(const struct kplanes_model *m)
 {
@@ -22,7 +22,8 @@ static const char *kernel(const struct kplanes_model *m, const char *name, char 
 	return text;
 }
 
-#define SHAPE(m, l) INT((m)->rotations), INT((m)->channels), INT((m)->size[l][0]), INT((m)->size[l][1])
+#define SHAPE(m, l)                                                                                \
+	INT((m)->rotations), INT((m)->channels), INT((m)->size[l][0]), INT((m)->size[l][1])
 
 static size_t rows_of(const struct kplanes_model *m)
 {
@@ -84,7 +85,8 @@ int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, 
 
 void kp_batch_clear(struct kp_batch *b)
 {
-	struct buf *all[] = { b->pts, b->value, b->da, b->dp, b->dr, b->dw, b->key, b->order, b->start, b->sums };
+	struct buf *all[] = { b->pts, b->value, b->da,	  b->dp,    b->dr,
+			      b->dw,  b->key,	b->order, b->start, b->sums };
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		buf_free(all[i]);
@@ -93,7 +95,8 @@ void kp_batch_clear(struct kp_batch *b)
 
 /* ---- points, rotations, weights */
 
-int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want, double (*dr)[9], double *dw)
+int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want,
+		    double (*dr)[9], double *dw)
 {
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
@@ -106,8 +109,9 @@ int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int
 		dw[i] = 0;
 	if (n == 0)
 		return 0;
-	if (dev_run(f->d, kernel(m, "kp_points", name), NDRANGE1(chunks), ARG(b->dp), ARG(b->dr), ARG(b->dw), ARG(f->planes[level]),
-		    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level), INT(u->stride), INT(level * tc),
+	if (dev_run(f->d, kernel(m, "kp_points", name), NDRANGE1(chunks), ARG(b->dp), ARG(b->dr),
+		    ARG(b->dw), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(u->up),
+		    ARG(b->da), ARG(n), SHAPE(m, level), INT(u->stride), INT(level * tc),
 		    INT(u->scaled), INT(level == 0), INT(want)) != 0)
 		return -1;
 	p = buf_map(b->dr, MAP_READ);
@@ -132,9 +136,9 @@ int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int
 /* ---- planes */
 
 struct sort {
-	uint32_t *key, *order, *start;	/* [3T][n], [3T][n], [3T][H + 1] */
+	uint32_t *key, *order, *start; /* [3T][n], [3T][n], [3T][H + 1] */
 	size_t n, h, w;
-	uint32_t **scratch;	/* [members][2 n + bins] */
+	uint32_t **scratch; /* [members][2 n + bins] */
 };
 
 static void count_up(uint32_t *count, size_t bins)
@@ -154,7 +158,8 @@ static void sort_plane(void *context, size_t plane, int member)
 {
 	struct sort *s = context;
 	size_t n = s->n;
-	uint32_t *key = s->key + plane * n, *order = s->order + plane * n, *start = s->start + plane * (s->h + 1);
+	uint32_t *key = s->key + plane * n, *order = s->order + plane * n,
+		 *start = s->start + plane * (s->h + 1);
 	uint32_t *k1 = s->scratch[member], *o1 = k1 + n, *count = o1 + n;
 
 	memset(count, 0, s->w * sizeof *count);
@@ -189,8 +194,8 @@ static int sort_points(struct kp_batch *b, size_t level)
 	uint64_t n = b->n;
 	struct sort s = { .n = b->n, .h = h, .w = w };
 
-	if (n && dev_run(f->d, "kp_cells", NDRANGE2(n, m->rotations), ARG(b->key), ARG(b->pts), ARG(f->rot), ARG(n),
-			 INT(m->rotations), INT(h), INT(w)) != 0)
+	if (n && dev_run(f->d, "kp_cells", NDRANGE2(n, m->rotations), ARG(b->key), ARG(b->pts),
+			 ARG(f->rot), ARG(n), INT(m->rotations), INT(h), INT(w)) != 0)
 		return -1;
 	s.scratch = mem_new((size_t)threads, sizeof *s.scratch);
 	for (int i = 0; i < threads; i++) {
@@ -214,22 +219,27 @@ done:
 	return rc;
 }
 
-int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight, struct buf *grad, double *tv)
+int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight,
+		    struct buf *grad, double *tv)
 {
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
-	size_t t = m->rotations, c = m->channels, blocks = c / lanes(m), h = m->size[level][0], w = m->size[level][1];
-	double pages = 3 * (double)t * (double)c, county = (double)(h - 1) * (double)w, countx = (double)h * (double)(w - 1);
-	double fy = county > 0 ? 6 * tv_weight / pages / county : 0, fx = countx > 0 ? 6 * tv_weight / pages / countx : 0;
+	size_t t = m->rotations, c = m->channels, blocks = c / lanes(m), h = m->size[level][0],
+	       w = m->size[level][1];
+	double pages = 3 * (double)t * (double)c, county = (double)(h - 1) * (double)w,
+	       countx = (double)h * (double)(w - 1);
+	double fy = county > 0 ? 6 * tv_weight / pages / county : 0,
+	       fx = countx > 0 ? 6 * tv_weight / pages / countx : 0;
 	double sy = 0, sx = 0;
 	uint64_t n = b->n;
 	const float(*sums)[4];
 	char name[40];
 
 	if (sort_points(b, level) != 0 ||
-	    dev_run(f->d, kernel(m, "kp_planes", name), NDRANGE3(h, 3 * t, blocks), ARG(grad), ARG(b->sums), ARG(f->planes[level]),
-		    ARG(b->pts), ARG(f->rot), ARG(b->order), ARG(b->key), ARG(b->start), ARG(u->up), ARG(b->da), ARG(n),
-		    SHAPE(m, level), INT(u->stride), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
+	    dev_run(f->d, kernel(m, "kp_planes", name), NDRANGE3(h, 3 * t, blocks), ARG(grad),
+		    ARG(b->sums), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(b->order),
+		    ARG(b->key), ARG(b->start), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level),
+		    INT(u->stride), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
 		return -1;
 	sums = buf_map(b->sums, MAP_READ);
 	if (!sums)
@@ -255,12 +265,12 @@ static size_t largest_level(const struct kplanes_model *m)
 
 size_t kp_gradient_bytes(const struct kplanes_model *m, size_t n)
 {
-	return kp_field_bytes(m) + kp_batch_bytes(m, n, KP_WANT_POINTS, true) + n * kplanes_features(m) * 4 +
-	       largest_level(m) * 4;
+	return kp_field_bytes(m) + kp_batch_bytes(m, n, KP_WANT_POINTS, true) +
+	       n * kplanes_features(m) * 4 + largest_level(m) * 4;
 }
 
-int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up, float *const *planes, float *points,
-		double (*rot)[9])
+int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
+		float *const *planes, float *points, double (*rot)[9])
 {
 	const struct kplanes_model *m = f->m;
 	size_t features = kplanes_features(m), need = kp_gradient_bytes(m, n);
@@ -271,8 +281,9 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 	int rc = -1;
 
 	if (need > dev_mem(f->d))
-		return error("'--mem': the gradients of %zu points need %zu bytes on the device, %zu are allowed", n, need,
-			     dev_mem(f->d));
+		return error("'--mem': the gradients of %zu points need %zu bytes on the device, "
+			     "%zu are allowed",
+			     n, need, dev_mem(f->d));
 	for (size_t t = 0; t < m->rotations; t++)
 		memset(dr[t], 0, sizeof dr[t]);
 	if (kp_batch_init(&b, f, n, points ? KP_WANT_POINTS : 0, planes != NULL) != 0)
@@ -280,12 +291,15 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 	b.n = n;
 	u.up = buf_new(f->d, n * features * 4);
 	grad = planes ? buf_new(f->d, largest_level(m) * 4) : NULL;
-	if (!u.up || (planes && !grad) || buf_write(b.pts, 0, pts, n * 12) != 0 || buf_write(u.up, 0, up, n * features * 4) != 0)
+	if (!u.up || (planes && !grad) || buf_write(b.pts, 0, pts, n * 12) != 0 ||
+	    buf_write(u.up, 0, up, n * features * 4) != 0)
 		goto done;
 	for (size_t l = 0; l < m->levels; l++) {
-		if ((points || rot) && kp_batch_points(&b, l, &u, points ? KP_WANT_POINTS : 0, dr, NULL) != 0)
+		if ((points || rot) &&
+		    kp_batch_points(&b, l, &u, points ? KP_WANT_POINTS : 0, dr, NULL) != 0)
 			goto done;
-		if (planes && (kp_batch_planes(&b, l, &u, 0, grad, &tv) != 0 || kp_download(m, l, grad, planes[l]) != 0))
+		if (planes && (kp_batch_planes(&b, l, &u, 0, grad, &tv) != 0 ||
+			       kp_download(m, l, grad, planes[l]) != 0))
 			goto done;
 	}
 	if (points && buf_read(b.dp, 0, points, n * 12) != 0)

@@ -23,7 +23,8 @@ size_t kplanes_features(const struct kplanes_model *m)
 
 size_t kplanes_texels(const struct kplanes_model *m, size_t level)
 {
-	return mem_mul(mem_mul(3 * m->rotations * m->channels, m->size[level][0]), m->size[level][1]);
+	return mem_mul(mem_mul(3 * m->rotations * m->channels, m->size[level][0]),
+		       m->size[level][1]);
 }
 
 size_t kplanes_extent(const struct kplanes_model *m)
@@ -85,9 +86,11 @@ int kplanes_rotation(const float quat[4], float rot[9])
 	for (int i = 0; i < 4; i++)
 		q[i] = quat[i] / n;
 	x = q[0], y = q[1], z = q[2], w = q[3];
-	const double r[9] = { 1 - 2 * (y * y + z * z), 2 * (x * y - w * z),	    2 * (x * z + w * y),
-			      2 * (x * y + w * z),     1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-			      2 * (x * z - w * y),     2 * (y * z + w * x),	    1 - 2 * (x * x + y * y) };
+	const double r[9] = { 1 - 2 * (y * y + z * z), 2 * (x * y - w * z),
+			      2 * (x * z + w * y),     2 * (x * y + w * z),
+			      1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+			      2 * (x * z - w * y),     2 * (y * z + w * x),
+			      1 - 2 * (x * x + y * y) };
 
 	for (int i = 0; i < 9; i++)
 		rot[i] = (float)r[i];
@@ -97,8 +100,11 @@ int kplanes_rotation(const float quat[4], float rot[9])
 /* The largest of the four components first: no cancellation (Shepperd 1978). */
 void kplanes_quaternion(const float rot[9], float quat[4])
 {
-	const double r[9] = { rot[0], rot[1], rot[2], rot[3], rot[4], rot[5], rot[6], rot[7], rot[8] };
-	double four[4] = { 1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8], 1 - r[0] - r[4] + r[8], 1 + r[0] + r[4] + r[8] };
+	const double r[9] = {
+		rot[0], rot[1], rot[2], rot[3], rot[4], rot[5], rot[6], rot[7], rot[8]
+	};
+	double four[4] = { 1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8], 1 - r[0] - r[4] + r[8],
+			   1 + r[0] + r[4] + r[8] };
 	double sum[4][4] = { { four[0], r[1] + r[3], r[2] + r[6], r[7] - r[5] },
 			     { r[1] + r[3], four[1], r[5] + r[7], r[2] - r[6] },
 			     { r[2] + r[6], r[5] + r[7], four[2], r[3] - r[1] },
@@ -125,9 +131,12 @@ void kplanes_quaternion_gradient(const float quat[4], const double d[9], double 
 		q[i] = quat[i] / n;
 	const double x = q[0], y = q[1], z = q[2], w = q[3];
 	const double g[4] = {
-		2 * (y * (d[1] + d[3]) + z * (d[2] + d[6]) + w * (d[7] - d[5])) - 4 * x * (d[4] + d[8]),
-		2 * (x * (d[1] + d[3]) + z * (d[5] + d[7]) + w * (d[2] - d[6])) - 4 * y * (d[0] + d[8]),
-		2 * (x * (d[2] + d[6]) + y * (d[5] + d[7]) + w * (d[3] - d[1])) - 4 * z * (d[0] + d[4]),
+		2 * (y * (d[1] + d[3]) + z * (d[2] + d[6]) + w * (d[7] - d[5])) -
+			4 * x * (d[4] + d[8]),
+		2 * (x * (d[1] + d[3]) + z * (d[5] + d[7]) + w * (d[2] - d[6])) -
+			4 * y * (d[0] + d[8]),
+		2 * (x * (d[2] + d[6]) + y * (d[5] + d[7]) + w * (d[3] - d[1])) -
+			4 * z * (d[0] + d[4]),
 		2 * (x * (d[7] - d[5]) + y * (d[2] - d[6]) + z * (d[3] - d[1])),
 	};
 

@@ -21,10 +21,26 @@ struct reader {
 	bool seen[16], rotation[KP_ROTATIONS], quaternion[KP_ROTATIONS], size[KP_LEVELS];
 };
 
-enum key { FORMAT, ROTATIONS, CHANNELS, LEVELS, SHAPE, ACTIVATION, OFFSET, SCALE, BIAS, NEEDED, SIZE = NEEDED, ROTATION,
-	   QUATERNION, WEIGHT, KEYS };
-static const char *const names[KEYS] = { "format", "rotations", "channels", "levels",	  "shape",    "activation", "offset",
-					 "scale",  "bias",	"size",	    "rotation", "quaternion", "weight" };
+enum key {
+	FORMAT,
+	ROTATIONS,
+	CHANNELS,
+	LEVELS,
+	SHAPE,
+	ACTIVATION,
+	OFFSET,
+	SCALE,
+	BIAS,
+	NEEDED,
+	SIZE = NEEDED,
+	ROTATION,
+	QUATERNION,
+	WEIGHT,
+	KEYS
+};
+static const char *const names[KEYS] = { "format",     "rotations",  "channels", "levels", "shape",
+					 "activation", "offset",     "scale",	 "bias",   "size",
+					 "rotation",   "quaternion", "weight" };
 
 /* Exactly n finite numbers; -1 if there are more, fewer or others. */
 static int numbers(const char *text, double *v, size_t n)
@@ -50,7 +66,8 @@ static int whole(const struct reader *r, const struct entry *e, size_t *to, size
 	double v[3];
 	char text[80];
 
-	snprintf(text, sizeof text, "%zu whole number%s from 1 to %.0f", n, n == 1 ? "" : "s", most);
+	snprintf(text, sizeof text, "%zu whole number%s from 1 to %.0f", n, n == 1 ? "" : "s",
+		 most);
 	if (numbers(e->value, v, n) != 0)
 		return wrong(r, e, text);
 	for (size_t i = 0; i < n; i++) {
@@ -95,8 +112,11 @@ static int take_head(struct reader *r, const struct entry *e, enum key k)
 	case SHAPE:
 		return whole(r, e, m->shape, 3, 0x1p31);
 	case ACTIVATION:
-		m->activation = strcmp(e->value, "softplus") == 0 ? ACTIVATION_SOFTPLUS : ACTIVATION_LINEAR;
-		return m->activation || strcmp(e->value, "linear") == 0 ? 0 : wrong(r, e, "linear or softplus");
+		m->activation =
+			strcmp(e->value, "softplus") == 0 ? ACTIVATION_SOFTPLUS : ACTIVATION_LINEAR;
+		return m->activation || strcmp(e->value, "linear") == 0
+			       ? 0
+			       : wrong(r, e, "linear or softplus");
 	case OFFSET:
 		return reals(r, e, &m->offset, 1);
 	case SCALE:
@@ -109,7 +129,9 @@ static int take_head(struct reader *r, const struct entry *e, enum key k)
 static int take_item(struct reader *r, const struct entry *e, enum key k)
 {
 	struct kplanes_model *m = r->m;
-	size_t i = (size_t)e->index, most = k == SIZE ? m->levels : k == WEIGHT ? kplanes_features(m) : m->rotations;
+	size_t i = (size_t)e->index, most = k == SIZE	  ? m->levels
+					    : k == WEIGHT ? kplanes_features(m)
+							  : m->rotations;
 
 	if (i >= most)
 		return 0;
@@ -140,7 +162,8 @@ static bool split(char *line, struct entry *e)
 	e->key = line + strspn(line, " \t");
 	e->key[strcspn(e->key, " \t")] = '\0';
 	e->value = equals + 1 + strspn(equals + 1, " \t");
-	for (end = e->value + strlen(e->value); end > e->value && (end[-1] == ' ' || end[-1] == '\t');)
+	for (end = e->value + strlen(e->value);
+	     end > e->value && (end[-1] == ' ' || end[-1] == '\t');)
 		*--end = '\0';
 	dot = strchr(e->key, '.');
 	e->index = -1;
@@ -157,7 +180,7 @@ static int pass(struct reader *r, const char *section, bool items)
 	char *text = mem_strdup(section), *line, *rest = NULL;
 	int rc = 0;
 
-	line = strtok_r(text, "\n", &rest);	/* "[kplanes]" */
+	line = strtok_r(text, "\n", &rest); /* "[kplanes]" */
 	while (rc == 0 && (line = strtok_r(NULL, "\n", &rest)) && line[0] != '[') {
 		struct entry e;
 
@@ -168,7 +191,8 @@ static int pass(struct reader *r, const char *section, bool items)
 
 			if (!items && strcmp(e.key, names[k]) == 0)
 				rc = take_head(r, &e, (enum key)k);
-			else if (items && e.index >= 0 && strncmp(e.key, names[k], n) == 0 && e.key[n] == '.')
+			else if (items && e.index >= 0 && strncmp(e.key, names[k], n) == 0 &&
+				 e.key[n] == '.')
 				rc = take_item(r, &e, (enum key)k);
 		}
 	}
@@ -182,7 +206,8 @@ static int missing(const struct reader *r, enum key k, size_t i)
 
 	if (k >= NEEDED)
 		snprintf(number, sizeof number, ".%zu", i);
-	return error("'%s': no key %s%s in its [kplanes] section, expected one", r->path, names[k], number);
+	return error("'%s': no key %s%s in its [kplanes] section, expected one", r->path, names[k],
+		     number);
 }
 
 int kplanes_parse(const char *path, const char *section, struct kplanes_model *m)
@@ -193,7 +218,8 @@ int kplanes_parse(const char *path, const char *section, struct kplanes_model *m
 
 	*m = (struct kplanes_model){ 0 };
 	if (!section || strncmp(section, "[kplanes]", 9) != 0)
-		return error("'%s': no [kplanes] section in its description, expected a model", path);
+		return error("'%s': no [kplanes] section in its description, expected a model",
+			     path);
 	if (pass(&r, section, false) != 0)
 		return -1;
 	for (int k = 0; k < NEEDED; k++)
@@ -210,7 +236,8 @@ int kplanes_parse(const char *path, const char *section, struct kplanes_model *m
 			return missing(&r, ROTATION, t);
 		quats += r.quaternion[t];
 		if (r.quaternion[t] && kplanes_rotation(m->quat[t], unused) != 0)
-			return error("'%s': quaternion.%zu is 0, expected one with a length", path, t);
+			return error("'%s': quaternion.%zu is 0, expected one with a length", path,
+				     t);
 	}
 	m->has_quat = quats == m->rotations;
 	return 0;
@@ -224,12 +251,14 @@ char *kplanes_text(const struct kplanes_model *m)
 
 	if (!f)
 		die(EXIT_FAILED, "out of memory");
-	fprintf(f, "[kplanes]\nformat = 1\nrotations = %zu\nchannels = %zu\nlevels = %zu\n", m->rotations, m->channels, m->levels);
+	fprintf(f, "[kplanes]\nformat = 1\nrotations = %zu\nchannels = %zu\nlevels = %zu\n",
+		m->rotations, m->channels, m->levels);
 	for (size_t l = 0; l < m->levels; l++)
 		fprintf(f, "size.%zu = %zu %zu\n", l, m->size[l][0], m->size[l][1]);
 	fprintf(f, "shape = %zu %zu %zu\nactivation = %s\n", m->shape[0], m->shape[1], m->shape[2],
 		m->activation ? "softplus" : "linear");
-	fprintf(f, "offset = %.9g\nscale = %.9g\nbias = %.9g\n", (double)m->offset, (double)m->scale, (double)m->bias);
+	fprintf(f, "offset = %.9g\nscale = %.9g\nbias = %.9g\n", (double)m->offset,
+		(double)m->scale, (double)m->bias);
 	for (size_t t = 0; t < m->rotations; t++) {
 		fprintf(f, "rotation.%zu =", t);
 		for (size_t i = 0; i < 9; i++)
@@ -237,8 +266,8 @@ char *kplanes_text(const struct kplanes_model *m)
 		fputc('\n', f);
 	}
 	for (size_t t = 0; t < m->rotations && m->has_quat; t++)
-		fprintf(f, "quaternion.%zu = %.9g %.9g %.9g %.9g\n", t, (double)m->quat[t][0], (double)m->quat[t][1],
-			(double)m->quat[t][2], (double)m->quat[t][3]);
+		fprintf(f, "quaternion.%zu = %.9g %.9g %.9g %.9g\n", t, (double)m->quat[t][0],
+			(double)m->quat[t][1], (double)m->quat[t][2], (double)m->quat[t][3]);
 	for (size_t i = 0; i < kplanes_features(m); i++)
 		fprintf(f, "weight.%zu = %.9g\n", i, (double)m->weight[i]);
 	if (fclose(f) != 0)
