@@ -4,3 +4,6 @@ bench_fft_SOURCES = bench/fft.c
 bench_fft_LDADD = -lfftw3f_threads $(LDADD)
 EXTRA_DIST += bench/tilt bench/tilt-peer.py
 EXTRA_DIST += bench/tilt-recovery bench/RESULTS.md
+EXTRA_PROGRAMS += bench/kplanes_time
+bench_kplanes_time_SOURCES = bench/kplanes_time.c
+EXTRA_DIST += bench/kplanes
