@@ -9,7 +9,6 @@ CL_FILES += cl/granularity.cl
 CL_FILES += cl/tv.cl
 CL_FILES += cl/tv_any.cl
 CL_FILES += cl/tv_denoise.cl
-CLH_FILES = cl/pair.clh cl/tilt.clh cl/tv.clh cl/vec.clh
 CLH_FILES = cl/pair.clh cl/tilt.clh cl/tv.clh cl/vec.clh cl/kplanes.clh
 CL_FILES += cl/kplanes.cl
 EXTRA_DIST += $(CL_FILES) $(CLH_FILES) cl/embed.awk
