@@ -7,3 +7,5 @@ EXTRA_DIST += bench/tilt-recovery bench/RESULTS.md
 EXTRA_PROGRAMS += bench/kplanes_time
 bench_kplanes_time_SOURCES = bench/kplanes_time.c
 EXTRA_DIST += bench/kplanes
+EXTRA_PROGRAMS += bench/tv
+bench_tv_SOURCES = bench/tv.c
