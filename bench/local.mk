@@ -9,3 +9,4 @@ bench_kplanes_time_SOURCES = bench/kplanes_time.c
 EXTRA_DIST += bench/kplanes
 EXTRA_PROGRAMS += bench/tv
 bench_tv_SOURCES = bench/tv.c
+EXTRA_DIST += bench/features

@@ -4,3 +4,4 @@ EXTRA_DIST += examples/data/README examples/data/demo_cells.tif examples/data/de
 EXTRA_DIST += examples/well/run.sh examples/well/Makefile examples/well/tiltmap.awk
 EXTRA_DIST += examples/well/data/README examples/well/data/well.csv examples/well/data/well_truth.csv examples/well/data/well
 EXTRA_DIST += examples/slurm/tiltrecon.sbatch examples/slurm/join.sbatch examples/slurm/well.mk
+EXTRA_DIST += examples/profile/Makefile examples/profile/scatter.awk examples/profile/profile.sbatch

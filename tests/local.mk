@@ -124,3 +124,4 @@ tests_npztif_SOURCES = tests/npztif.c
 check_PROGRAMS += tests/unit-kplanes
 tests_unit_kplanes_SOURCES = tests/unit-kplanes.c
 TOOL_TESTS += tests/t3200-kplanes.t
+TOOL_TESTS += tests/t2400-profile.t
