@@ -108,6 +108,13 @@ ok 'the tables of the tasks are the table of the single run, in parts' '
 	tiltrecon $options --list ../jobs.csv --tilt-out all.csv &&
 	printf "%s\n" "#!/bin/bash" "tiltrecon $options --list ../jobs.csv --shard slurm --tilt-out part.\$SLURM_ARRAY_TASK_ID.csv" >job &&
 	submit 0-3 job && sort all.csv >want && { head -n 1 all.csv; tail -q -n +2 part.?.csv; } | sort | cmp - want && [ "$(wc -l <want)" = 41 ]'
+ok "the array job of examples/slurm and the job that depends on it and joins its tables are the single run" '
+	cd array && mkdir single && tiltrecon --list ../jobs.csv --config pheno --optimize bfgs --iters 3 --tilt-out single.csv -O single &&
+	job=$(timeout 20 sbatch --parsable --array=0-3 -o example.%a.log "$srcdir/examples/slurm/tiltrecon.sbatch" "$PWD/../jobs.csv" "$PWD/example" --config pheno --optimize bfgs --iters 3) &&
+	join=$(timeout 20 sbatch --parsable --dependency=afterok:"$job" -o join.log "$srcdir/examples/slurm/join.sbatch" "$PWD/example/tilts" 4) || exit
+	for _ in $(seq 240); do [ -n "$(timeout 10 squeue -h -j "$join" 2>/dev/null)" ] || break; sleep 0.5; done
+	cat example.*.log join.log; cmp single.csv example/tilts.csv && [ $(ls example/phase/*.tif | wc -l) = 40 ] &&
+	for f in single/*.tif; do tiffdiff "$f" "example/phase/${f##*/}" || exit; done'	# not their bytes: provenance names other folders
 cat >killed/job <<END
 #!/bin/bash
 run() { $recon --shard slurm --resume; }
