@@ -89,7 +89,8 @@ static int load(struct journal *j)
 		j->line = mem_grow(j->line, j->n + 1, sizeof *j->line);
 		j->line[j->n++] = l;
 	}
-	qsort(j->line, j->n, j->n ? sizeof *j->line : 1, by_job);
+	if (j->n > 0)
+		qsort(j->line, j->n, sizeof *j->line, by_job);
 	return whole < len ? ftruncate(j->fd, (off_t)whole) : 0;
 }
 
