@@ -1,4 +1,5 @@
-/* Jobs of the feature tools: image, labels and mask of one row, its frames, and the batch that runs them. */
+/* Jobs of the feature tools: image, labels and mask of one row, its frames, and the batch that runs
+ * them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +19,20 @@
 struct tool {
 	const struct features_tool *t;
 	const struct operands *rest;
-	int threads;		/* of one job */
-	size_t mem;		/* bound of --mem, 0: none was given */
+	int threads; /* of one job */
+	size_t mem;  /* bound of --mem, 0: none was given */
 };
 
 /* The pages of frame f, channel c are first + z * step, z < nz. */
 struct work {
-	const char *labels_path, *mask_path;	/* NULL: none */
-	struct array image, mask;		/* mask: u8 */
-	struct objects *objects;		/* [label_sets], one per image of the label file */
+	const char *labels_path, *mask_path; /* NULL: none */
+	struct array image, mask;	     /* mask: u8 */
+	struct objects *objects;	     /* [label_sets], one per image of the label file */
 	size_t label_sets, mask_sets;
 	size_t frames, channels, nz;
-	size_t (*pages)[2];			/* [frames][channels] { first, step } */
+	size_t (*pages)[2]; /* [frames][channels] { first, step } */
 	int rc;
-	struct rows *rows;			/* [frames * channels] */
+	struct rows *rows; /* [frames * channels] */
 	const struct tool *tool;
 	const char *input;
 };
@@ -62,7 +63,8 @@ static char *second(const struct tool *t, const struct job *j, const char *colum
 
 	if (j->manifest && cell(j, column))
 		return beside_list(cell(j, column));
-	if (!j->manifest && strcmp(column, "labels") == 0 && (t->rest->n == 2 || t->t->labels_first))
+	if (!j->manifest && strcmp(column, "labels") == 0 &&
+	    (t->rest->n == 2 || t->t->labels_first))
 		path = t->rest->path[t->rest->n - 1];
 	if (strcmp(column, "mask") == 0)
 		path = F.mask;
@@ -87,7 +89,10 @@ static void axes_of(const struct tiff_meta *m, size_t pages, bool given, char *a
 		from = F.volume ? "Z" : "T";
 	strcpy(axes, from);
 	for (size_t i = 0; from[i]; i++)
-		size[i] = !m->axes[0] || stack ? pages : from[i] == 'T' ? m->size_t_ : from[i] == 'Z' ? m->size_z : m->size_c;
+		size[i] = !m->axes[0] || stack ? pages
+			  : from[i] == 'T'     ? m->size_t_
+			  : from[i] == 'Z'     ? m->size_z
+					       : m->size_c;
 }
 
 /* Which pages make which frame. */
@@ -135,8 +140,8 @@ static void lay_out(struct work *w, const struct tiff_meta *m, size_t pages)
 static int check_channels(const struct work *w)
 {
 	if (F.channel && features_single_channel() < 0 && features_last_channel() >= w->channels)
-		return error("'%s': %zu channels, expected at least %zu for --channel %s", w->input, w->channels,
-			     features_last_channel() + 1, F.channel);
+		return error("'%s': %zu channels, expected at least %zu for --channel %s", w->input,
+			     w->channels, features_last_channel() + 1, F.channel);
 	return 0;
 }
 
@@ -144,12 +149,14 @@ static int check_channels(const struct work *w)
 static int check_side(const struct work *w, const char *path, const struct array *a, size_t *sets)
 {
 	if (a->ny != w->image.ny || a->nx != w->image.nx)
-		return error("'%s': %zux%zu pixels, expected %zux%zu as in '%s'", path, a->ny, a->nx, w->image.ny, w->image.nx,
-			     w->input);
+		return error("'%s': %zux%zu pixels, expected %zux%zu as in '%s'", path, a->ny,
+			     a->nx, w->image.ny, w->image.nx, w->input);
 	if (a->nz != w->nz && a->nz != w->nz * w->frames) {
 		if (w->frames == 1)
-			return error("'%s': %zu pages, expected %zu as in '%s'", path, a->nz, w->nz, w->input);
-		return error("'%s': %zu pages, expected %zu or %zu for '%s'", path, a->nz, w->nz, w->nz * w->frames, w->input);
+			return error("'%s': %zu pages, expected %zu as in '%s'", path, a->nz, w->nz,
+				     w->input);
+		return error("'%s': %zu pages, expected %zu or %zu for '%s'", path, a->nz, w->nz,
+			     w->nz * w->frames, w->input);
 	}
 	*sets = a->nz / w->nz;
 	return 0;
@@ -162,7 +169,7 @@ static int read_labels(struct work *w)
 
 	if (tiff_read(w->labels_path, NULL, &a, NULL) != 0)
 		return -1;
-	if (w->image.ny == 0) {		/* labels alone */
+	if (w->image.ny == 0) { /* labels alone */
 		w->image = (struct array){ .type = DT_U8, .nz = a.nz, .ny = a.ny, .nx = a.nx };
 		w->frames = a.nz;
 		w->channels = w->nz = 1;
@@ -186,13 +193,16 @@ static int read_mask(struct work *w)
 	size_t n;
 	uint8_t *to;
 
-	if (tiff_read(w->mask_path, NULL, &w->mask, NULL) != 0 || check_side(w, w->mask_path, &w->mask, &w->mask_sets) != 0)
+	if (tiff_read(w->mask_path, NULL, &w->mask, NULL) != 0 ||
+	    check_side(w, w->mask_path, &w->mask, &w->mask_sets) != 0)
 		return -1;
 	if (w->mask.type != DT_U8 && w->mask.type != DT_U16)
-		return error("'%s': mask of type %s, expected u8 or u16", w->mask_path, dtype_name(w->mask.type));
+		return error("'%s': mask of type %s, expected u8 or u16", w->mask_path,
+			     dtype_name(w->mask.type));
 	n = array_count(&w->mask);
 	to = w->mask.data;
-	for (size_t i = 0; i < n && w->mask.type == DT_U16; i++)	/* in place: byte i is read before */
+	for (size_t i = 0; i < n && w->mask.type == DT_U16;
+	     i++) /* in place: byte i is read before */
 		to[i] = ((const uint16_t *)w->mask.data)[i] != 0;
 	w->mask.type = DT_U8;
 	return 0;
@@ -234,7 +244,9 @@ static int probe(const struct tool *t, struct job *j, struct work *w, struct tif
 
 	if (!has_image(t, j))
 		return 0;
-	*select = (struct tiff_select){ .axes = F.axes, .channel = features_single_channel() + 1, .from_zero = true };
+	*select = (struct tiff_select){ .axes = F.axes,
+					.channel = features_single_channel() + 1,
+					.from_zero = true };
 	if (tiff_probe(j->input, select, &w->image, &m) != 0)
 		goto done;
 	lay_out(w, &m, w->image.nz);
@@ -283,7 +295,10 @@ static void measure_frame(void *context, size_t i, int member)
 	size_t frame = i / w->channels, channel = i % w->channels, area = w->image.ny * w->image.nx;
 	long single = features_single_channel();
 	void *copy = NULL;
-	struct frame f = { .name = w->input, .threads = t->threads, .alone = w->frames * w->channels == 1, .work = w };
+	struct frame f = { .name = w->input,
+			   .threads = t->threads,
+			   .alone = w->frames * w->channels == 1,
+			   .work = w };
 
 	(void)member;
 	if (single < 0 && !features_channel(channel))
@@ -291,7 +306,13 @@ static void measure_frame(void *context, size_t i, int member)
 	w->rows[i].page = frame;
 	w->rows[i].channel = single >= 0 ? (size_t)single : channel;
 	w->rows[i].next = 1;
-	f.pixels = (struct pixels){ w->image.type, NULL, NULL, w->nz, w->image.ny, w->image.nx, features_divisor(w->image.type) };
+	f.pixels = (struct pixels){ w->image.type,
+				    NULL,
+				    NULL,
+				    w->nz,
+				    w->image.ny,
+				    w->image.nx,
+				    features_divisor(w->image.type) };
 	if (w->image.data) {
 		f.pixels.data = frame_data(w, w->pages[i], &copy);
 		if (!f.pixels.data) {
@@ -302,7 +323,8 @@ static void measure_frame(void *context, size_t i, int member)
 	if (w->objects)
 		f.objects = &w->objects[w->label_sets == 1 ? 0 : frame];
 	if (w->mask.data)
-		f.pixels.mask = (const uint8_t *)w->mask.data + (w->mask_sets == 1 ? 0 : frame) * w->nz * area;
+		f.pixels.mask = (const uint8_t *)w->mask.data +
+				(w->mask_sets == 1 ? 0 : frame) * w->nz * area;
 	if (t->t->measure(&f, &w->rows[i]) != 0)
 		__atomic_store_n(&w->rc, -1, __ATOMIC_RELAXED);
 	free(copy);
@@ -379,7 +401,8 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 	size_t sets;
 	int rc = -1;
 
-	if (probe(t, j, w, &select) != 0 || (w->labels_path && tiff_probe(w->labels_path, NULL, &a, NULL) != 0) ||
+	if (probe(t, j, w, &select) != 0 ||
+	    (w->labels_path && tiff_probe(w->labels_path, NULL, &a, NULL) != 0) ||
 	    (w->mask_path && tiff_probe(w->mask_path, NULL, &m, NULL) != 0))
 		goto done;
 	if (w->image.ny == 0) {
@@ -388,11 +411,15 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 		w->channels = w->nz = 1;
 	}
 	if ((w->labels_path && check_side(w, w->labels_path, &a, &sets) != 0) ||
-	    (w->mask_path && check_side(w, w->mask_path, &m, &sets) != 0) || check_memory(t, w) != 0)
+	    (w->mask_path && check_side(w, w->mask_path, &m, &sets) != 0) ||
+	    check_memory(t, w) != 0)
 		goto done;
-	*p = (struct job_plan){ .type = w->image.type, .nz = w->image.nz, .ny = w->image.ny, .nx = w->image.nx };
+	*p = (struct job_plan){
+		.type = w->image.type, .nz = w->image.nz, .ny = w->image.ny, .nx = w->image.nx
+	};
 	p->host_bytes = host_bytes(t, w);
-	p->device_bytes = t->t->device_bytes ? t->t->device_bytes(w->nz, w->image.ny, w->image.nx) : 0;
+	p->device_bytes =
+		t->t->device_bytes ? t->t->device_bytes(w->nz, w->image.ny, w->image.nx) : 0;
 	p->blocks = w->frames * w->channels;
 	rc = 0;
 done:
@@ -414,13 +441,22 @@ int features_run(const struct features_tool *t, const struct operands *rest)
 {
 	static const char *const columns[] = { "labels", "mask", NULL };
 	struct batch_table table = { common.output, features_header() };
-	struct batch_spec spec = { .operand = "IMAGE", .input_column = "image", .columns = columns, .strict = true,
-				   .tables = &table, .n_tables = 1 };
-	struct batch_ops ops = { .plan = plan, .read = read_job, .compute = compute, .done = done, .begin = profile_begin,
+	struct batch_spec spec = { .operand = "IMAGE",
+				   .input_column = "image",
+				   .columns = columns,
+				   .strict = true,
+				   .tables = &table,
+				   .n_tables = 1 };
+	struct batch_ops ops = { .plan = plan,
+				 .read = read_job,
+				 .compute = compute,
+				 .done = done,
+				 .begin = profile_begin,
 				 .end = profile_end };
 	struct operands one = { rest->n > 0, rest->path };
 	struct tool tool = { .t = t, .rest = rest, .mem = bound() };
-	size_t threads = common.threads > 0 ? (size_t)common.threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+	size_t threads =
+		common.threads > 0 ? (size_t)common.threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN);
 	struct batch b;
 	int status = batch_open(&b, &spec, &one);
 

@@ -60,6 +60,7 @@ libscopeline_a_SOURCES += lib/features/grid.c lib/features/grid.h
 libscopeline_a_SOURCES += lib/features/opening.c lib/features/opening.h
 libscopeline_a_SOURCES += lib/features/maxtree.c lib/features/maxtree.h
 libscopeline_a_SOURCES += lib/features/spread.c lib/features/spread.h
+libscopeline_a_SOURCES += lib/features/coarse.c lib/features/coarse.h
 libscopeline_a_SOURCES += lib/features/granularity.c lib/features/granularity.h
 libscopeline_a_SOURCES += lib/features/granularity_cl.c lib/features/granularity_cl.h
 libscopeline_a_SOURCES += lib/tv/loss.c lib/tv/loss.h

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EACH(z, y, x, n)                                      \
-	for (size_t z = 0; z < (n)[0]; z++)                   \
-		for (size_t y = 0; y < (n)[1]; y++)           \
+#define EACH(z, y, x, n)                                                                           \
+	for (size_t z = 0; z < (n)[0]; z++)                                                        \
+		for (size_t y = 0; y < (n)[1]; y++)                                                \
 			for (size_t x = 0; x < (n)[2]; x++)
 #define AT(z, y, x, n) (((size_t)(z) * (n)[1] + (size_t)(y)) * (n)[2] + (size_t)(x))
 
@@ -16,7 +16,8 @@ static size_t total(const size_t n[3])
 }
 
 /* The smallest (sign 1) or largest (sign -1) sample within the ball around one. */
-static double extreme(const double *a, const size_t n[3], int radius, size_t z, size_t y, size_t x, int sign)
+static double extreme(const double *a, const size_t n[3], int radius, size_t z, size_t y, size_t x,
+		      int sign)
 {
 	const long c[3] = { (long)z, (long)y, (long)x }, r = radius;
 	double best = sign * INFINITY;
@@ -31,7 +32,8 @@ static double extreme(const double *a, const size_t n[3], int radius, size_t z, 
 			for (long qx = lo[2]; qx <= hi[2]; qx++) {
 				long dz = qz - c[0], dy = qy - c[1], dx = qx - c[2];
 
-				if (dz * dz + dy * dy + dx * dx <= r * r && sign * a[AT(qz, qy, qx, n)] < sign * best)
+				if (dz * dz + dy * dy + dx * dx <= r * r &&
+				    sign * a[AT(qz, qy, qx, n)] < sign * best)
 					best = a[AT(qz, qy, qx, n)];
 			}
 	return best;
@@ -45,7 +47,7 @@ void ref_opening(double *a, const size_t n[3], int radius, const uint8_t *valid)
 		for (size_t i = 0; valid && i < total(n); i++)
 			a[i] = valid[i] ? a[i] : 0;
 		EACH(z, y, x, n)
-			b[AT(z, y, x, n)] = extreme(a, n, radius, z, y, x, sign);
+		b[AT(z, y, x, n)] = extreme(a, n, radius, z, y, x, sign);
 		memcpy(a, b, total(n) * sizeof *b);
 	}
 	free(b);
@@ -55,10 +57,11 @@ void ref_opening(double *a, const size_t n[3], int radius, const uint8_t *valid)
 static void cross(const double *a, double *to, const size_t n[3], int sign)
 {
 	EACH(z, y, x, n)
-		to[AT(z, y, x, n)] = extreme(a, n, 1, z, y, x, sign);
+	to[AT(z, y, x, n)] = extreme(a, n, 1, z, y, x, sign);
 }
 
-void ref_reconstructions(const double *f, const uint8_t *valid, const size_t n[3], int length, double *r)
+void ref_reconstructions(const double *f, const uint8_t *valid, const size_t n[3], int length,
+			 double *r)
 {
 	size_t m = total(n);
 	double *e = malloc(m * sizeof *e), *t = malloc(m * sizeof *t);
@@ -98,18 +101,22 @@ static double at(const double *a, const size_t n[3], const double c[3])
 		w[k] = v - (double)lo[k];
 	}
 	for (int k = 0; k < 8; k++)
-		sum += (k & 4 ? w[0] : 1 - w[0]) * (k & 2 ? w[1] : 1 - w[1]) * (k & 1 ? w[2] : 1 - w[2]) *
-		       a[AT(k & 4 ? hi[0] : lo[0], k & 2 ? hi[1] : lo[1], k & 1 ? hi[2] : lo[2], n)];
+		sum += (k & 4 ? w[0] : 1 - w[0]) * (k & 2 ? w[1] : 1 - w[1]) *
+		       (k & 1 ? w[2] : 1 - w[2]) *
+		       a[AT(k & 4 ? hi[0] : lo[0], k & 2 ? hi[1] : lo[1], k & 1 ? hi[2] : lo[2],
+			    n)];
 	return sum;
 }
 
 /* Samples of a at i * step[0], j * step[1] ... */
-static double *resampled(const double *a, const size_t n[3], const size_t m[3], const double step[3])
+static double *resampled(const double *a, const size_t n[3], const size_t m[3],
+			 const double step[3])
 {
 	double *to = malloc(total(m) * sizeof *to);
 
 	EACH(z, y, x, m)
-		to[AT(z, y, x, m)] = at(a, n, (double[]){ (double)z * step[0], (double)y * step[1], (double)x * step[2] });
+	to[AT(z, y, x, m)] = at(
+		a, n, (double[]){ (double)z * step[0], (double)y * step[1], (double)x * step[2] });
 	return to;
 }
 
@@ -123,7 +130,8 @@ static uint8_t *thresholded(double *a, size_t m)
 	return to;
 }
 
-static double mean_of(const double *a, const uint8_t *valid, const uint32_t *labels, uint32_t label, size_t m)
+static double mean_of(const double *a, const uint8_t *valid, const uint32_t *labels, uint32_t label,
+		      size_t m)
 {
 	double sum = 0, count = 0;
 
@@ -144,11 +152,13 @@ static double loss(double *last, double next, double start)
 	return v;
 }
 
-void ref_spectra(const double *p, const uint8_t *mask, const uint32_t *labels, size_t objects, const size_t n[3], int volume,
-		 const double s[3], const double b[3], int radius, int length, double *spectrum)
+void ref_spectra(const double *p, const uint8_t *mask, const uint32_t *labels, size_t objects,
+		 const size_t n[3], int volume, const double s[3], const double b[3], int radius,
+		 int length, double *spectrum)
 {
 	size_t c[3], m[3];
-	double real[3], down[3], downer[3], up[3], upper[3], *a, *bg, *g, *r, *valid = malloc(total(n) * sizeof *valid);
+	double real[3], down[3], downer[3], up[3], upper[3], *a, *bg, *g, *r,
+		*valid = malloc(total(n) * sizeof *valid);
 	uint8_t *cv, *bv;
 
 	for (int k = 0; k < 3; k++) {
@@ -179,14 +189,18 @@ void ref_spectra(const double *p, const uint8_t *mask, const uint32_t *labels, s
 	r = malloc((size_t)length * total(c) * sizeof *r);
 	ref_reconstructions(a, cv, c, length, r);
 	for (size_t o = 0; o <= objects; o++) {
-		double start = o == 0 ? mean_of(a, cv, NULL, 0, total(c)) : mean_of(p, mask, labels, (uint32_t)o, total(n)), last = start;
+		double start = o == 0 ? mean_of(a, cv, NULL, 0, total(c))
+				      : mean_of(p, mask, labels, (uint32_t)o, total(n)),
+		       last = start;
 
 		for (int k = 0; k < length; k++) {
 			const double *rk = r + (size_t)k * total(c);
 			double *full = o == 0 ? NULL : resampled(rk, c, n, up);
 
 			spectrum[o * (size_t)length + (size_t)k] =
-				loss(&last, o == 0 ? mean_of(rk, cv, NULL, 0, total(c)) : mean_of(full, mask, labels, (uint32_t)o, total(n)),
+				loss(&last,
+				     o == 0 ? mean_of(rk, cv, NULL, 0, total(c))
+					    : mean_of(full, mask, labels, (uint32_t)o, total(n)),
 				     start);
 			free(full);
 		}

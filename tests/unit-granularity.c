@@ -1,5 +1,6 @@
-/* Granular spectra against the plain definition: each R_k bit for bit by the tree and by the kernels, openings bit for bit, and whole
- * spectra to 1e-9 percent points (double sums in another order differ by 1e-12). */
+/* Granular spectra against the plain definition: each R_k bit for bit by the tree and by the
+ * kernels, openings bit for bit, and whole spectra to 1e-9 percent points (double sums in another
+ * order differ by 1e-12). */
 #include <math.h>
 
 #include "base/die.h"
@@ -26,7 +27,8 @@ static double *image(enum kind kind, const size_t n[3])
 	double *a = mem_new(m, sizeof *a);
 
 	for (size_t i = 0; i < m; i++) {
-		double y = (double)(i / n[2] % n[1]), x = (double)(i % n[2]), z = (double)(i / (n[1] * n[2]));
+		double y = (double)(i / n[2] % n[1]), x = (double)(i % n[2]),
+		       z = (double)(i / (n[1] * n[2]));
 
 		if (kind == RANDOM)
 			a[i] = draw(1u << 20) / 1024.0;
@@ -50,13 +52,15 @@ static uint8_t *mask_of(size_t m, uint32_t one_in)
 }
 
 /* Every sample is an object of its own, with weight 1: the sums are the R_k. */
-static bool same_reconstructions(struct dev *d, granularity_way *way, const double *f, const uint8_t *valid, const size_t n[3],
-				 int length)
+static bool same_reconstructions(struct dev *d, granularity_way *way, const double *f,
+				 const uint8_t *valid, const size_t n[3], int length)
 {
 	size_t m = n[0] * n[1] * n[2];
-	double *want = mem_new((size_t)length * m, sizeof *want), *got = mem_new((size_t)length * m, sizeof *got);
+	double *want = mem_new((size_t)length * m, sizeof *want),
+	       *got = mem_new((size_t)length * m, sizeof *got);
 	struct grid g = { n[0], n[1], n[2], mem_try("f", m, sizeof *f) };
-	struct spread sp = { m, mem_new(m + 1, sizeof *sp.first), mem_new(m, sizeof *sp.position), mem_new(m, sizeof *sp.weight) };
+	struct spread sp = { m, mem_new(m + 1, sizeof *sp.first), mem_new(m, sizeof *sp.position),
+			     mem_new(m, sizeof *sp.weight) };
 	struct ranks r = { 0 };
 	struct granularity_sums s = { &r, valid, length, &sp, got, NULL };
 	bool same = false;
@@ -67,7 +71,8 @@ static bool same_reconstructions(struct dev *d, granularity_way *way, const doub
 		goto done;
 	for (size_t i = 0; i < m; i++) {
 		sp.first[i + 1] = i + 1;
-		sp.position[i] = (uint32_t)ranks_position(&r, i / (n[1] * n[2]), i / n[2] % n[1], i % n[2]);
+		sp.position[i] =
+			(uint32_t)ranks_position(&r, i / (n[1] * n[2]), i / n[2] % n[1], i % n[2]);
 		sp.weight[i] = 1;
 	}
 	if (way(d, &s) != 0)
@@ -86,8 +91,9 @@ done:
 
 static void test_reconstructions(struct dev *d, granularity_way *way, const char *name)
 {
-	static const size_t shapes[][3] = { { 1, 1, 1 }, { 1, 1, 23 }, { 1, 19, 1 }, { 1, 2, 2 }, { 1, 17, 33 }, { 1, 40, 31 },
-					    { 2, 2, 2 }, { 7, 9, 11 }, { 3, 1, 18 } };
+	static const size_t shapes[][3] = { { 1, 1, 1 }, { 1, 1, 23 },	{ 1, 19, 1 },
+					    { 1, 2, 2 }, { 1, 17, 33 }, { 1, 40, 31 },
+					    { 2, 2, 2 }, { 7, 9, 11 },	{ 3, 1, 18 } };
 
 	for (int kind = 0; kind < KINDS; kind++) {
 		bool all = true, masked = true;
@@ -104,14 +110,17 @@ static void test_reconstructions(struct dev *d, granularity_way *way, const char
 			free(f);
 			free(v);
 		}
-		ok(all, "%s: every R_k of %s images equals iterated dilation, bit for bit", name, kind_name[kind]);
+		ok(all, "%s: every R_k of %s images equals iterated dilation, bit for bit", name,
+		   kind_name[kind]);
 		ok(masked, "%s: the same with invalid samples", name);
 	}
 }
 
 static void test_opening(void)
 {
-	static const size_t shapes[][3] = { { 1, 21, 34 }, { 1, 1, 40 }, { 1, 37, 1 }, { 6, 8, 9 } };
+	static const size_t shapes[][3] = {
+		{ 1, 21, 34 }, { 1, 1, 40 }, { 1, 37, 1 }, { 6, 8, 9 }
+	};
 	static const int radii[] = { 1, 2, 3, 5, 10, 60 };
 	bool same = true, threads = true;
 
@@ -119,21 +128,25 @@ static void test_opening(void)
 		for (size_t k = 0; k < sizeof radii / sizeof *radii; k++) {
 			const size_t *n = shapes[i];
 			size_t m = n[0] * n[1] * n[2];
-			double *want = image(RANDOM, n), *a = mem_new(m, sizeof *a), *b = mem_new(m, sizeof *b);
+			double *want = image(RANDOM, n), *a = mem_new(m, sizeof *a),
+			       *b = mem_new(m, sizeof *b);
 			uint8_t *v = k % 2 ? mask_of(m, 9) : NULL;
 			struct grid ga = { n[0], n[1], n[2], a }, gb = { n[0], n[1], n[2], b };
 
 			memcpy(a, want, m * sizeof *a);
 			memcpy(b, want, m * sizeof *a);
 			ref_opening(want, n, radii[k], v);
-			same &= opening(&ga, radii[k], v, 1) == 0 && memcmp(a, want, m * sizeof *a) == 0;
-			threads &= opening(&gb, radii[k], v, 3) == 0 && memcmp(b, want, m * sizeof *a) == 0;
+			same &= opening(&ga, radii[k], v, 1) == 0 &&
+				memcmp(a, want, m * sizeof *a) == 0;
+			threads &= opening(&gb, radii[k], v, 3) == 0 &&
+				   memcmp(b, want, m * sizeof *a) == 0;
 			free(want);
 			free(a);
 			free(b);
 			free(v);
 		}
-	ok(same, "openings by disks and balls up to three times the image equal the definition, bit for bit");
+	ok(same, "openings by disks and balls up to three times the image equal the definition, "
+		 "bit for bit");
 	ok(threads, "openings by three threads too");
 }
 
@@ -146,7 +159,8 @@ struct scene {
 };
 
 /* Boxes on a grid, each a label; some pixels of each lie elsewhere. */
-static void scene_init(struct scene *s, size_t nz, size_t ny, size_t nx, enum kind kind, bool masked)
+static void scene_init(struct scene *s, size_t nz, size_t ny, size_t nx, enum kind kind,
+		       bool masked)
 {
 	size_t m = nz * ny * nx;
 
@@ -172,7 +186,8 @@ static void scene_clear(struct scene *s)
 }
 
 /* The tool's spectra, [0] of the image; NULL on failure. */
-static double *spectra(const struct scene *s, const struct granularity_opts *o, enum dtype type, const void *data, struct dev *d)
+static double *spectra(const struct scene *s, const struct granularity_opts *o, enum dtype type,
+		       const void *data, struct dev *d)
 {
 	struct array l = { DT_U32, s->n[0], s->n[1], s->n[2], s->labels };
 	struct pixels p = { type, data, s->mask, s->n[0], s->n[1], s->n[2], 1 };
@@ -182,7 +197,8 @@ static double *spectra(const struct scene *s, const struct granularity_opts *o, 
 	double *v = NULL;
 
 	if (objects_find(&os, "labels", &l, 0, s->n[0]) == 0 && os.n == s->count &&
-	    granularity(&g, o, &p, &os, d ? granularity_kernels : granularity_tree, d, NULL, NULL) == 0) {
+	    granularity(&g, o, &p, &os, d ? granularity_kernels : granularity_tree, d, NULL,
+			NULL) == 0) {
 		v = mem_new((s->count + 1) * length, sizeof *v);
 		memcpy(v, g.image, length * sizeof *v);
 		memcpy(v + length, g.spectrum, s->count * length * sizeof *v);
@@ -203,7 +219,8 @@ static double difference(const double *a, const double *b, size_t n)
 
 static void test_spectra(struct dev *d)
 {
-	static const double factors[][2] = { { 1, 1 }, { 0.5, 0.5 }, { 0.25, 1 }, { 0.4, 0.3 }, { 1, 0.3 }, { 0.7, 0.9 } };
+	static const double factors[][2] = { { 1, 1 },	   { 0.5, 0.5 }, { 0.25, 1 },
+					     { 0.4, 0.3 }, { 1, 0.3 },	 { 0.7, 0.9 } };
 
 	for (int volume = 0; volume < 2; volume++)
 		for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
@@ -211,23 +228,31 @@ static void test_spectra(struct dev *d)
 			bool same = true;
 
 			for (int masked = 0; masked < 2; masked++) {
-				struct granularity_opts o = { { s, s, s }, { b, b, b }, volume, 3, 5, LIKE_SCOPELINE, true, 1, NULL };
+				struct granularity_opts o = {
+					{ s, s, s },	{ b, b, b }, volume, 3,	  5,
+					LIKE_SCOPELINE, true,	     1,	     NULL
+				};
 				struct scene sc;
 				double *want, *got, *kernels;
 
-				scene_init(&sc, volume ? 9 : 1, volume ? 16 : 45, volume ? 18 : 52, (enum kind)(i % KINDS), masked);
+				scene_init(&sc, volume ? 9 : 1, volume ? 16 : 45, volume ? 18 : 52,
+					   (enum kind)(i % KINDS), masked);
 				want = mem_new((sc.count + 1) * 5, sizeof *want);
-				ref_spectra(sc.p, sc.mask, sc.labels, sc.count, sc.n, volume, o.subsample, o.background, 3, 5, want);
+				ref_spectra(sc.p, sc.mask, sc.labels, sc.count, sc.n, volume,
+					    o.subsample, o.background, 3, 5, want);
 				got = spectra(&sc, &o, DT_F64, sc.p, NULL);
 				kernels = spectra(&sc, &o, DT_F64, sc.p, d);
 				diff[masked] = difference(want, got, (sc.count + 1) * 5);
-				same &= got && kernels && memcmp(got, kernels, (sc.count + 1) * 5 * sizeof *got) == 0;
+				same &= got && kernels &&
+					memcmp(got, kernels, (sc.count + 1) * 5 * sizeof *got) == 0;
 				free(want);
 				free(got);
 				free(kernels);
 				scene_clear(&sc);
 			}
-			ok(diff[0] < 1e-9 && diff[1] < 1e-9, "%s, factors %g and %g: spectra equal the definition (off by %.1e, masked %.1e)",
+			ok(diff[0] < 1e-9 && diff[1] < 1e-9,
+			   "%s, factors %g and %g: spectra equal the definition (off by %.1e, "
+			   "masked %.1e)",
 			   volume ? "3-D" : "2-D", s, b, diff[0], diff[1]);
 			ok(same, "kernels give the same bytes");
 		}
@@ -255,7 +280,8 @@ static void turn(struct scene *s)
 
 static void test_facts(void)
 {
-	struct granularity_opts o = { { 1, 1, 1 }, { 1, 1, 1 }, false, 4, 8, LIKE_SCOPELINE, true, 1, NULL };
+	struct granularity_opts o = { { 1, 1, 1 },    { 1, 1, 1 }, false, 4,   8,
+				      LIKE_SCOPELINE, true,	   1,	  NULL };
 	struct scene s;
 	double *a, *b, *c;
 	float *f;
@@ -268,7 +294,8 @@ static void test_facts(void)
 	for (size_t i = 0; i < m; i++)
 		f[i] = (float)s.p[i];
 	b = spectra(&s, &o, DT_F32, f, NULL);
-	ok(a && b && memcmp(a, b, 7 * 8 * sizeof *a) == 0, "float and double of the same picture give the same bytes");
+	ok(a && b && memcmp(a, b, 7 * 8 * sizeof *a) == 0,
+	   "float and double of the same picture give the same bytes");
 	o.threads = 3;
 	c = spectra(&s, &o, DT_F64, s.p, NULL);
 	ok(a && c && memcmp(a, c, 7 * 8 * sizeof *a) == 0, "three threads give the same bytes");
@@ -292,7 +319,8 @@ static void test_facts(void)
 /* NaN in one object: the others' samples see a 0 there, like one that is invalid. */
 static void test_nan(void)
 {
-	struct granularity_opts o = { { 1, 1, 1 }, { 1, 1, 1 }, false, 4, 4, LIKE_SCOPELINE, true, 1, NULL };
+	struct granularity_opts o = { { 1, 1, 1 },    { 1, 1, 1 }, false, 4,   4,
+				      LIKE_SCOPELINE, true,	   1,	  NULL };
 	struct scene s;
 	double *a, *b;
 
@@ -305,7 +333,8 @@ static void test_nan(void)
 	free(s.mask);
 	s.mask = NULL;
 	b = spectra(&s, &o, DT_F64, s.p, NULL);
-	ok(a && b && memcmp(a, b, 7 * 4 * sizeof *a) == 0, "NaN and Inf are as pixels of value 0 under a mask");
+	ok(a && b && memcmp(a, b, 7 * 4 * sizeof *a) == 0,
+	   "NaN and Inf are as pixels of value 0 under a mask");
 	free(a);
 	free(b);
 	scene_clear(&s);

@@ -4,14 +4,14 @@
 
 #include "base/mem.h"
 
-enum { TILE = 16 };	/* of cl/granularity.cl */
+enum { TILE = 16 }; /* of cl/granularity.cl */
 
 struct kernels {
 	struct dev *d;
 	const struct granularity_sums *s;
-	struct buf *eroded, *spare, *mask, *now, *next;		/* ranks [nz][ny][nx] */
+	struct buf *eroded, *spare, *mask, *now, *next; /* ranks [nz][ny][nx] */
 	struct buf *changed, *value, *image;
-	double *host;		/* R_k by position */
+	double *host; /* R_k by position */
 };
 
 #define SIZES(r) INT((r)->nz), INT((r)->ny), INT((r)->nx)
@@ -38,7 +38,8 @@ static int upload(struct kernels *k)
 		goto done;
 	ranks_start(r, k->s->valid, e);
 	if (buf_write(k->eroded, 0, e, bytes) != 0 ||
-	    buf_write(k->value, 0, r->value, (r->n + 1) * sizeof *r->value) != 0 || buf_zero(k->image) != 0)
+	    buf_write(k->value, 0, r->value, (r->n + 1) * sizeof *r->value) != 0 ||
+	    buf_zero(k->image) != 0)
 		goto done;
 	rc = 0;
 done:
@@ -51,7 +52,8 @@ static int rebuild(struct kernels *k, struct buf *from, struct buf *to)
 	const struct ranks *r = k->s->ranks;
 	struct ndrange range = { { r->nx, r->ny, r->nz }, { TILE, TILE, 1 } };
 
-	return dev_run(k->d, "granularity_rebuild", range, ARG(to), ARG(from), ARG(k->mask), ARG(k->changed), SIZES(r));
+	return dev_run(k->d, "granularity_rebuild", range, ARG(to), ARG(from), ARG(k->mask),
+		       ARG(k->changed), SIZES(r));
 }
 
 /* mask = R_k */
@@ -60,7 +62,8 @@ static int step(struct kernels *k)
 	const struct ranks *r = k->s->ranks;
 	int32_t changed = 1;
 
-	if (dev_run(k->d, "granularity_erode", NDRANGE3(r->nx, r->ny, r->nz), ARG(k->spare), ARG(k->eroded), SIZES(r)) != 0)
+	if (dev_run(k->d, "granularity_erode", NDRANGE3(r->nx, r->ny, r->nz), ARG(k->spare),
+		    ARG(k->eroded), SIZES(r)) != 0)
 		return -1;
 	swap(&k->spare, &k->eroded);
 	if (rebuild(k, k->eroded, k->now) != 0)
@@ -80,8 +83,9 @@ static int sum(struct kernels *k, int at)
 	const struct ranks *r = k->s->ranks;
 	uint64_t start = ranks_position(r, 0, 0, 0), stride_z = r->stride_z, stride_y = r->stride_y;
 
-	if (dev_run(k->d, "granularity_values", NDRANGE3(r->nx, r->ny, r->nz), ARG(k->image), ARG(k->mask), ARG(k->value),
-		    ARG(start), ARG(stride_z), ARG(stride_y), SIZES(r)) != 0 ||
+	if (dev_run(k->d, "granularity_values", NDRANGE3(r->nx, r->ny, r->nz), ARG(k->image),
+		    ARG(k->mask), ARG(k->value), ARG(start), ARG(stride_z), ARG(stride_y),
+		    SIZES(r)) != 0 ||
 	    buf_read(k->image, 0, k->host, r->room * sizeof *k->host) != 0)
 		return -1;
 	granularity_add(k->s, at, k->host);

@@ -35,6 +35,12 @@ void taps_clear(struct taps *t)
 	*t = (struct taps){ 0 };
 }
 
+void taps_clear_all(struct taps t[3])
+{
+	for (int a = 0; a < 3; a++)
+		taps_clear(&t[a]);
+}
+
 void grid_row_of(const void *grid, size_t z, size_t y, double *row)
 {
 	const struct grid *g = grid;
@@ -54,8 +60,8 @@ static void mix(double *a, const double *b, double w, size_t n)
 }
 
 /* Row y of the source between two planes; spare is scratch. */
-static void row_between(const struct taps *tz, size_t i, size_t y, size_t nx, grid_row *row, const void *source, double *to,
-			double *spare)
+static void row_between(const struct taps *tz, size_t i, size_t y, size_t nx, grid_row *row,
+			const void *source, double *to, double *spare)
 {
 	row(source, tz->lo[i], y, to);
 	if (tz->w[i] == 0)
@@ -85,7 +91,9 @@ int grid_linear(const struct taps t[3], grid_row *row, const void *source, doubl
 			for (size_t x = 0; x < t[2].n; x++) {
 				double w = t[2].w[x];
 
-				out[x] = t[2].inside[x] ? a[t[2].lo[x]] * (1 - w) + a[above(&t[2], x)] * w : 0;
+				out[x] = t[2].inside[x]
+						 ? a[t[2].lo[x]] * (1 - w) + a[above(&t[2], x)] * w
+						 : 0;
 			}
 		}
 	free(a);
@@ -94,7 +102,8 @@ int grid_linear(const struct taps t[3], grid_row *row, const void *source, doubl
 
 /* ---- cubic */
 
-/* Samples to coefficients along one line (Unser 1999), boundaries mirrored about the edge samples. */
+/* Samples to coefficients along one line (Unser 1999), boundaries mirrored about the edge samples.
+ */
 static void spline_line(double *c, size_t n, size_t step)
 {
 	const double pole = sqrt(3.0) - 2, last = pow(pole, (double)(n - 1));
@@ -110,7 +119,8 @@ static void spline_line(double *c, size_t n, size_t step)
 	c[0] /= 1 - last * last;
 	for (size_t i = 1; i < n; i++)
 		c[i * step] += pole * c[(i - 1) * step];
-	c[(n - 1) * step] = (pole * c[(n - 2) * step] + c[(n - 1) * step]) * pole / (pole * pole - 1);
+	c[(n - 1) * step] =
+		(pole * c[(n - 2) * step] + c[(n - 1) * step]) * pole / (pole * pole - 1);
 	for (size_t i = n - 1; i-- > 0;)
 		c[i * step] = pole * (c[(i + 1) * step] - c[i * step]);
 }
@@ -175,7 +185,9 @@ void grid_cubic(const struct taps t[3], struct grid *g, double *out)
 			cubic_taps(&t[1], y, at[1], w[1]);
 			for (size_t x = 0; x < t[2].n; x++) {
 				cubic_taps(&t[2], x, at[2], w[2]);
-				*out++ = t[0].inside[z] && t[1].inside[y] && t[2].inside[x] ? cubic_at(g, at, w) : 0;
+				*out++ = t[0].inside[z] && t[1].inside[y] && t[2].inside[x]
+						 ? cubic_at(g, at, w)
+						 : 0;
 			}
 		}
 	}

@@ -6,7 +6,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-#pragma GCC optimize("O3")	/* loops of minima, which -O2 does not vectorise */
+#pragma GCC optimize("O3") /* loops of minima, which -O2 does not vectorise */
 
 /* ---- ranks */
 
@@ -32,8 +32,8 @@ static void count_digits(const bits *key, size_t n, size_t (*count)[BUCKETS])
 			count[d][key[i] >> (DIGIT * d) & (BUCKETS - 1)]++;
 }
 
-/* Stable sort of keys and positions, least significant digit first; digits that all keys share are passed over.  The result lies
- * in key[*at], position[*at]. */
+/* Stable sort of keys and positions, least significant digit first; digits that all keys share are
+ * passed over.  The result lies in key[*at], position[*at]. */
 static int sort_pairs(bits *key[2], uint32_t *position[2], size_t n, int *at)
 {
 	size_t(*count)[BUCKETS] = mem_try("ranks", DIGITS, sizeof *count);
@@ -79,7 +79,8 @@ int ranks_init(struct ranks *r, struct grid *f)
 	*r = (struct ranks){ .nz = f->nz, .ny = f->ny, .nx = f->nx };
 	ranks_layout(r);
 	if (r->room > INT32_MAX)
-		return error("%zux%zux%zu samples, expected fewer than 2^31 after subsampling", f->nz, f->ny, f->nx);
+		return error("%zux%zux%zu samples, expected fewer than 2^31 after subsampling",
+			     f->nz, f->ny, f->nx);
 	for (int k = 0; k < 2; k++) {
 		key[k] = k == 0 ? (bits *)f->data : mem_try("ranks", r->n + 1, sizeof *key[k]);
 		position[k] = mem_try("ranks", r->n + 1, sizeof *position[k]);
@@ -176,7 +177,7 @@ static void mark(uint8_t *life, const int32_t *e, size_t n, int k)
 	for (size_t i = 0; i < n; i += BLOCK) {
 		size_t end = n - i < BLOCK ? n - i : BLOCK, m = 0;
 
-		for (size_t j = 0; j < end; j++) {	/* first of each run of equal ranks */
+		for (size_t j = 0; j < end; j++) { /* first of each run of equal ranks */
 			start[m] = e[i + j];
 			m += e[i + j] != last;
 			last = e[i + j];
@@ -189,7 +190,8 @@ static void mark(uint8_t *life, const int32_t *e, size_t n, int k)
 /* life [n + 1], of each rank: how long the component would live if it ended there. */
 static int mark_lives(const struct ranks *r, const uint8_t *valid, int length, uint8_t *life)
 {
-	int32_t *e = mem_try("max-tree", r->n, sizeof *e), *to = mem_try("max-tree", r->n, sizeof *to), *swap;
+	int32_t *e = mem_try("max-tree", r->n, sizeof *e),
+		*to = mem_try("max-tree", r->n, sizeof *to), *swap;
 	int rc = -1;
 
 	if (!e || !to)
@@ -211,8 +213,8 @@ done:
 	return rc;
 }
 
-/* While the tree grows a node's second number leads up to the representative of its component (disjoint sets, linked by depth), whose
- * own is BOTTOM and the component's lowest node so far. */
+/* While the tree grows a node's second number leads up to the representative of its component
+ * (disjoint sets, linked by depth), whose own is BOTTOM and the component's lowest node so far. */
 #define up life
 #define BOTTOM 0x80000000u
 
@@ -243,7 +245,8 @@ static uint32_t join(struct maxtree_node *node, uint8_t *depth, uint32_t a, uint
 	return a;
 }
 
-/* Samples come in the order of their values, which is none in memory: what will be needed is asked for in time. */
+/* Samples come in the order of their values, which is none in memory: what will be needed is asked
+ * for in time. */
 enum { AHEAD = 12, FURTHER = 24 };
 
 static void look_ahead(const struct maxtree *t, size_t k, long stride)
@@ -267,12 +270,14 @@ static void look_ahead(const struct maxtree *t, size_t k, long stride)
 	}
 }
 
-/* Samples from the highest down; each joins the components beside it.  A component that lives to the end is finished: what touches
- * it is finished too, and nothing is joined to it. */
+/* Samples from the highest down; each joins the components beside it.  A component that lives to
+ * the end is finished: what touches it is finished too, and nothing is joined to it. */
 static void build(struct maxtree *t, uint8_t *lives, uint8_t *depth)
 {
 	const struct ranks *r = t->r;
-	const long step[6] = { -1, 1, -(long)r->stride_y, (long)r->stride_y, -(long)r->stride_z, (long)r->stride_z };
+	const long step[6] = {
+		-1, 1, -(long)r->stride_y, (long)r->stride_y, -(long)r->stride_z, (long)r->stride_z
+	};
 	int steps = r->nz > 1 ? 6 : 4;
 
 	t->node[0] = (struct maxtree_node){ 0, BOTTOM };
@@ -323,7 +328,8 @@ static void shorten(struct maxtree *t, const uint8_t *lives)
 
 int maxtree_init(struct maxtree *t, const struct ranks *r, const uint8_t *valid, int length)
 {
-	uint8_t *lives = mem_try("max-tree", r->n + 1, 1), *depth = mem_try("max-tree", r->n + 1, 1);
+	uint8_t *lives = mem_try("max-tree", r->n + 1, 1),
+		*depth = mem_try("max-tree", r->n + 1, 1);
 	int rc = -1;
 
 	*t = (struct maxtree){ .r = r, .length = length };

@@ -27,24 +27,25 @@ static void add_run(struct found *f, uint32_t label, size_t z, size_t y, size_t 
 		f->largest = label;
 }
 
-#define SCAN(name, type)                                                               \
-	static void name(struct found *f, const type *p, size_t z, size_t y, size_t n) \
-	{                                                                              \
-		for (size_t x = 0; x < n;) {                                           \
-			size_t start = x;                                              \
-			type v = p[x++];                                               \
-                                                                                       \
-			while (x < n && p[x] == v)                                     \
-				x++;                                                   \
-			if (v)                                                         \
-				add_run(f, (uint32_t)v, z, y, start, x);               \
-		}                                                                      \
+#define SCAN(name, type)                                                                           \
+	static void name(struct found *f, const type *p, size_t z, size_t y, size_t n)             \
+	{                                                                                          \
+		for (size_t x = 0; x < n;) {                                                       \
+			size_t start = x;                                                          \
+			type v = p[x++];                                                           \
+                                                                                                   \
+			while (x < n && p[x] == v)                                                 \
+				x++;                                                               \
+			if (v)                                                                     \
+				add_run(f, (uint32_t)v, z, y, start, x);                           \
+		}                                                                                  \
 	}
 SCAN(scan_u8, uint8_t)
 SCAN(scan_u16, uint16_t)
 SCAN(scan_u32, uint32_t)
 
-static int scan(struct found *f, const char *what, const struct array *a, size_t first, size_t pages)
+static int scan(struct found *f, const char *what, const struct array *a, size_t first,
+		size_t pages)
 {
 	size_t row = 0, bytes = dtype_size(a->type) * a->nx;
 
@@ -61,11 +62,11 @@ static int scan(struct found *f, const char *what, const struct array *a, size_t
 		}
 		for (; row < f->n && f->largest > OBJECTS_MAX_LABEL; row++)
 			if (f->label[row] > OBJECTS_MAX_LABEL && a->type == DT_I32)
-				return error("'%s': page %zu: label %d, expected none below 0", what, first + z + 1,
-					     (int)f->label[row]);
+				return error("'%s': page %zu: label %d, expected none below 0",
+					     what, first + z + 1, (int)f->label[row]);
 			else if (f->label[row] > OBJECTS_MAX_LABEL)
-				return error("'%s': page %zu: label %u, expected at most %d", what, first + z + 1, f->label[row],
-					     OBJECTS_MAX_LABEL);
+				return error("'%s': page %zu: label %u, expected at most %d", what,
+					     first + z + 1, f->label[row], OBJECTS_MAX_LABEL);
 		row = f->n;
 	}
 	return 0;
@@ -109,16 +110,18 @@ static void object_add(struct object *o, const struct run *r)
 	o->count++;
 }
 
-int objects_find(struct objects *o, const char *what, const struct array *labels, size_t first, size_t pages)
+int objects_find(struct objects *o, const char *what, const struct array *labels, size_t first,
+		 size_t pages)
 {
 	struct found f = { 0 };
 	uint32_t *order = NULL;
 	int rc = -1;
 
 	*o = (struct objects){ .nz = pages, .ny = labels->ny, .nx = labels->nx };
-	if (labels->type != DT_U8 && labels->type != DT_U16 && labels->type != DT_U32 && labels->type != DT_I32)
-		return error("'%s': page %zu: labels of type %s, expected u8, u16, u32 or i32", what, first + 1,
-			     dtype_name(labels->type));
+	if (labels->type != DT_U8 && labels->type != DT_U16 && labels->type != DT_U32 &&
+	    labels->type != DT_I32)
+		return error("'%s': page %zu: labels of type %s, expected u8, u16, u32 or i32",
+			     what, first + 1, dtype_name(labels->type));
 	if (scan(&f, what, labels, first, pages) != 0)
 		goto done;
 	if (f.n > UINT32_MAX) {
@@ -164,7 +167,8 @@ void objects_keep(struct objects *o, const struct label_range *range, size_t n)
 		bool keep = false;
 
 		for (size_t r = 0; r < n && !keep; r++)
-			keep = o->object[i].label >= range[r].lo && o->object[i].label <= range[r].hi;
+			keep = o->object[i].label >= range[r].lo &&
+			       o->object[i].label <= range[r].hi;
 		if (keep)
 			o->object[kept++] = o->object[i];
 	}

@@ -7,12 +7,13 @@
 #include "base/mem.h"
 #include "base/team.h"
 
-#pragma GCC optimize("O3")	/* loops of minima, which -O2 does not vectorise */
+#pragma GCC optimize("O3") /* loops of minima, which -O2 does not vectorise */
 
-/* The disk as rows (dz, dy), ordered by their half width w: row[first[w]] ... row[first[w + 1] - 1]. */
+/* The disk as rows (dz, dy), ordered by their half width w: row[first[w]] ... row[first[w + 1] -
+ * 1]. */
 struct disk {
-	int radius, planes;	/* planes: radius along z, 0 in 2-D */
-	size_t *first;		/* [radius + 2] */
+	int radius, planes; /* planes: radius along z, 0 in 2-D */
+	size_t *first;	    /* [radius + 2] */
 	int (*row)[2];
 };
 
@@ -75,11 +76,12 @@ static void row_max(double *restrict to, const double *restrict from, size_t n)
 		to[x] = from[x] > to[x] ? from[x] : to[x];
 }
 
-/* Widens the running extremum of a row by one on either side: to = extremum over half width w.  row has `pad` samples of the
- * neutral value before and after. */
+/* Widens the running extremum of a row by one on either side: to = extremum over half width w.  row
+ * has `pad` samples of the neutral value before and after. */
 static void widen(const struct pass *p, double *to, const double *row, int w, size_t n)
 {
-	void (*join)(double *restrict, const double *restrict, size_t) = p->maxima ? row_max : row_min;
+	void (*join)(double *restrict, const double *restrict, size_t) =
+		p->maxima ? row_max : row_min;
 
 	join(to, row - w, n);
 	if (w > 0)
@@ -87,9 +89,11 @@ static void widen(const struct pass *p, double *to, const double *row, int w, si
 }
 
 /* Row (z, y) of the input reaches output rows (z - dz, y - dy) of the band. */
-static void spread(const struct pass *p, size_t z, size_t y, size_t from, size_t end, const double *row, double *run)
+static void spread(const struct pass *p, size_t z, size_t y, size_t from, size_t end,
+		   const double *row, double *run)
 {
-	void (*join)(double *restrict, const double *restrict, size_t) = p->maxima ? row_max : row_min;
+	void (*join)(double *restrict, const double *restrict, size_t) =
+		p->maxima ? row_max : row_min;
 	const struct grid *g = p->in;
 	const struct disk *d = p->d;
 
@@ -101,7 +105,8 @@ static void spread(const struct pass *p, size_t z, size_t y, size_t from, size_t
 			long oz = (long)z + d->row[k][0], oy = (long)y + d->row[k][1];
 			size_t to = (size_t)(oz * (long)g->ny + oy);
 
-			if (oz >= 0 && oz < (long)g->nz && oy >= 0 && oy < (long)g->ny && to >= from && to < end)
+			if (oz >= 0 && oz < (long)g->nz && oy >= 0 && oy < (long)g->ny &&
+			    to >= from && to < end)
 				join(p->out + to * g->nx, run, g->nx);
 		}
 	}
@@ -111,7 +116,8 @@ static void band(void *context, size_t i, int member)
 {
 	struct pass *p = context;
 	const struct grid *g = p->in;
-	size_t rows = g->nz * g->ny, from = rows * i / p->bands, end = rows * (i + 1) / p->bands, r = (size_t)p->d->radius;
+	size_t rows = g->nz * g->ny, from = rows * i / p->bands, end = rows * (i + 1) / p->bands,
+	       r = (size_t)p->d->radius;
 	size_t reach = r + (size_t)p->d->planes * g->ny, pad = (r + 7) / 8 * 8;
 	double neutral = p->maxima ? -INFINITY : INFINITY;
 	double *row = mem_try("opening", 2 * (g->nx + 2 * pad), sizeof *row);
@@ -151,7 +157,8 @@ int opening(struct grid *g, int radius, const uint8_t *valid, int threads)
 		return -1;
 	if (g->nz > largest)
 		largest = g->nz;
-	/* a disk that covers the image from every sample is as large as it need be: twice the diagonal is beyond that */
+	/* a disk that covers the image from every sample is as large as it need be: twice the
+	 * diagonal is beyond that */
 	if ((size_t)radius > 2 * largest)
 		radius = (int)(2 * largest);
 	if (p.bands > g->nz * g->ny)

@@ -1,8 +1,8 @@
 #include "features/pixels.h"
 
-#define CONVERT(type)                                           \
-	for (size_t i = 0; i < n; i++)                          \
-		to[i] = (double)((const type *)p->data)[at + i]; \
+#define CONVERT(type)                                                                              \
+	for (size_t i = 0; i < n; i++)                                                             \
+		to[i] = (double)((const type *)p->data)[at + i];                                   \
 	break
 
 void pixels_raw(const struct pixels *p, size_t at, size_t n, double *to)

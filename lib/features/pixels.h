@@ -6,13 +6,14 @@
 
 #include "base/array.h"
 
-/* One image (or volume): data [nz][ny][nx] of type, not owned.  mask: [nz][ny][nx] bytes, 0 is invalid; NULL: all are valid. */
+/* One image (or volume): data [nz][ny][nx] of type, not owned.  mask: [nz][ny][nx] bytes, 0 is
+ * invalid; NULL: all are valid. */
 struct pixels {
 	enum dtype type;
 	const void *data;
 	const uint8_t *mask;
 	size_t nz, ny, nx;
-	double divisor;		/* samples are divided by it: 1, 255, 65535 ... */
+	double divisor; /* samples are divided by it: 1, 255, 65535 ... */
 };
 
 /* n samples from position `at` on (raster order), as they are: not divided. */
