@@ -18,8 +18,9 @@ static const char *position_of(const struct tilt_owner *who)
 
 /* ---- table */
 
-static void put_row(struct csv_line *l, const struct tilt_owner *who, size_t tile, const struct tile_box *box, double z,
-		    const struct tilt *tilt, double loss, int iterations, bool skipped)
+static void put_row(struct csv_line *l, const struct tilt_owner *who, size_t tile,
+		    const struct tile_box *box, double z, const struct tilt *tilt, double loss,
+		    int iterations, bool skipped)
 {
 	csv_put_text(l, who->stack);
 	csv_put_text(l, who->position ? who->position : "");
@@ -35,8 +36,9 @@ static void put_row(struct csv_line *l, const struct tilt_owner *who, size_t til
 	csv_put_long(l, skipped);
 }
 
-void tilt_table_put(struct csv_line *l, const struct tilt_owner *who, size_t tile, const struct tile_box *box,
-		    const struct tilt *tilt, double loss, int iterations, bool skipped)
+void tilt_table_put(struct csv_line *l, const struct tilt_owner *who, size_t tile,
+		    const struct tile_box *box, const struct tilt *tilt, double loss,
+		    int iterations, bool skipped)
 {
 	put_row(l, who, tile, box, tilt->z_offset, tilt, loss, iterations, skipped);
 	csv_line_end(l);
@@ -47,7 +49,8 @@ int tilt_table_read(const char *path, struct tilt_table *t)
 	*t = (struct tilt_table){ 0 };
 	if (csv_read(path, false, &t->csv) != 0)
 		return -1;
-	if (csv_need(&t->csv, "tile", &t->tile) != 0 || csv_need(&t->csv, "zenith", &t->zenith) != 0 ||
+	if (csv_need(&t->csv, "tile", &t->tile) != 0 ||
+	    csv_need(&t->csv, "zenith", &t->zenith) != 0 ||
 	    csv_need(&t->csv, "azimuth", &t->azimuth) != 0) {
 		tilt_table_clear(t);
 		return -1;
@@ -70,7 +73,8 @@ static const char *cell_or_empty(const struct tilt_table *t, size_t row, long co
 
 static bool applies(const struct tilt_table *t, size_t row, const struct tilt_owner *who)
 {
-	const char *position = cell_or_empty(t, row, t->position), *stack = cell_or_empty(t, row, t->stack);
+	const char *position = cell_or_empty(t, row, t->position),
+		   *stack = cell_or_empty(t, row, t->stack);
 
 	if (*position)
 		return strcmp(position, position_of(who)) == 0;
@@ -82,10 +86,13 @@ static int take(const struct tilt_table *t, size_t row, struct tilt *tilt)
 	if (csv_double(&t->csv, row, t->zenith, false, &tilt->zenith) != 0 ||
 	    csv_double(&t->csv, row, t->azimuth, false, &tilt->azimuth) != 0)
 		return -1;
-	return t->z_offset < 0 ? 0 : csv_double(&t->csv, row, (size_t)t->z_offset, false, &tilt->z_offset);
+	return t->z_offset < 0
+		       ? 0
+		       : csv_double(&t->csv, row, (size_t)t->z_offset, false, &tilt->z_offset);
 }
 
-int tilt_table_pick(const struct tilt_table *t, const struct tilt_owner *who, size_t tiles, struct tilt *tilt)
+int tilt_table_pick(const struct tilt_table *t, const struct tilt_owner *who, size_t tiles,
+		    struct tilt *tilt)
 {
 	const char *path = t->csv.path;
 	bool *seen = mem_new(tiles, sizeof *seen);
@@ -95,7 +102,8 @@ int tilt_table_pick(const struct tilt_table *t, const struct tilt_owner *who, si
 	for (size_t row = 0; row < t->csv.rows; row++)
 		found += applies(t, row, who);
 	if (found != tiles || tiles == 0) {
-		error("'%s': %zu rows for '%s', expected %zu, one per tile", path, found, position_of(who), tiles);
+		error("'%s': %zu rows for '%s', expected %zu, one per tile", path, found,
+		      position_of(who), tiles);
 		goto done;
 	}
 	for (size_t row = 0; row < t->csv.rows; row++) {
@@ -106,8 +114,9 @@ int tilt_table_pick(const struct tilt_table *t, const struct tilt_owner *who, si
 		if (csv_long(&t->csv, row, t->tile, 0, (long)tiles - 1, &tile) != 0)
 			goto done;
 		if (seen[tile]) {
-			error("'%s': line %zu: tile %ld a second time for '%s', expected one row per tile", path,
-			      t->csv.line[row], tile, position_of(who));
+			error("'%s': line %zu: tile %ld a second time for '%s', expected one row "
+			      "per tile",
+			      path, t->csv.line[row], tile, position_of(who));
 			goto done;
 		}
 		seen[tile] = true;
@@ -122,7 +131,8 @@ done:
 
 /* ---- cache */
 
-static const char *const loss_names[] = { "residual", "midband", "tv", "laplacian", "variance", "flatness" };
+static const char *const loss_names[] = { "residual",  "midband",  "tv",
+					  "laplacian", "variance", "flatness" };
 static const char *const method_names[] = { "bfgs", "nadam", "adam", "newton", "grid" };
 
 static void put_number(FILE *f, const char *name, double v)
@@ -132,7 +142,8 @@ static void put_number(FILE *f, const char *name, double v)
 
 static void put_tiles(FILE *f, size_t nz, const struct tile_plan *plan)
 {
-	fprintf(f, "field=%zu,%zu,%zu\ntile=%zu,%zu\nat=", nz, plan->ny, plan->nx, plan->h, plan->w);
+	fprintf(f, "field=%zu,%zu,%zu\ntile=%zu,%zu\nat=", nz, plan->ny, plan->nx, plan->h,
+		plan->w);
 	for (size_t i = 0; i < plan->count; i++)
 		fprintf(f, "%zu,%zu;", plan->box[i].y, plan->box[i].x);
 	fputc('\n', f);
@@ -140,14 +151,17 @@ static void put_tiles(FILE *f, size_t nz, const struct tile_plan *plan)
 
 static void put_stage(FILE *f, const struct optim_stage *s)
 {
-	fprintf(f, "optimize=%s\niters=%d\nlr=%.17g,%.17g,%.17g\ntol=%.17g\npatience=%d\n", method_names[s->method], s->iters,
-		s->lr[0], s->lr[1], s->lr[2], s->tol, s->patience);
+	fprintf(f, "optimize=%s\niters=%d\nlr=%.17g,%.17g,%.17g\ntol=%.17g\npatience=%d\n",
+		method_names[s->method], s->iters, s->lr[0], s->lr[1], s->lr[2], s->tol,
+		s->patience);
 	for (int a = 0; a < 3; a++)
-		fprintf(f, "grid=%.17g,%.17g,%zu\n", s->grid[a].centre, s->grid[a].half, s->grid[a].n);
+		fprintf(f, "grid=%.17g,%.17g,%zu\n", s->grid[a].centre, s->grid[a].half,
+			s->grid[a].n);
 }
 
-char *tilt_cache_text(size_t nz, const struct tile_plan *plan, const struct loss_opts *o, const struct optim_stage *stage,
-		      size_t stages, bool z_shared, const struct tilt *start)
+char *tilt_cache_text(size_t nz, const struct tile_plan *plan, const struct loss_opts *o,
+		      const struct optim_stage *stage, size_t stages, bool z_shared,
+		      const struct tilt *start)
 {
 	const struct optics *p = &o->optics;
 	char *text;
@@ -211,10 +225,11 @@ static bool same_number(const struct csv *t, size_t row, const char *column, siz
 }
 
 /* Row i of the cache as tile i's tilt; false if it is another's or does not make sense. */
-static bool take_cached(const struct csv *t, size_t i, const struct tilt_owner *who, const struct tile_box *box,
-			double focus_offset, struct tilt *tilt)
+static bool take_cached(const struct csv *t, size_t i, const struct tilt_owner *who,
+			const struct tile_box *box, double focus_offset, struct tilt *tilt)
 {
-	static const char *const names[] = { "z_offset", "zenith", "azimuth", "z_total", "focus_offset" };
+	static const char *const names[] = { "z_offset", "zenith", "azimuth", "z_total",
+					     "focus_offset" };
 	double v[5];
 
 	if (!same_text(t, i, "position", position_of(who)) || !same_number(t, i, "tile", i) ||
@@ -234,8 +249,8 @@ static bool take_cached(const struct csv *t, size_t i, const struct tilt_owner *
 	return true;
 }
 
-bool tilt_cache_read(const char *path, const struct tilt_owner *who, const struct tile_plan *plan, double focus_offset,
-		     struct tilt *tilt)
+bool tilt_cache_read(const char *path, const struct tilt_owner *who, const struct tile_plan *plan,
+		     double focus_offset, struct tilt *tilt)
 {
 	struct csv t = { 0 };
 	struct tilt *found;
@@ -250,21 +265,23 @@ bool tilt_cache_read(const char *path, const struct tilt_owner *who, const struc
 	if (good)
 		memcpy(tilt, found, plan->count * sizeof *found);
 	else
-		warning("'%s': does not hold the %zu tilts of '%s', they are searched anew", path, plan->count, position_of(who));
+		warning("'%s': does not hold the %zu tilts of '%s', they are searched anew", path,
+			plan->count, position_of(who));
 	free(found);
 	csv_clear(&t);
 	return good;
 }
 
-int tilt_cache_write(const char *path, const struct tilt_owner *who, const struct tile_plan *plan, double focus_offset,
-		     const struct tilt *tilt)
+int tilt_cache_write(const char *path, const struct tilt_owner *who, const struct tile_plan *plan,
+		     double focus_offset, const struct tilt *tilt)
 {
 	struct tilt_owner named = { who->stack, position_of(who), who->time };
 	struct csv_line l = { 0 };
 	int rc;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		put_row(&l, &named, i, &plan->box[i], tilt[i].z_offset - focus_offset, &tilt[i], NAN, 0, true);
+		put_row(&l, &named, i, &plan->box[i], tilt[i].z_offset - focus_offset, &tilt[i],
+			NAN, 0, true);
 		csv_put_double(&l, tilt[i].z_offset);
 		csv_put_double(&l, focus_offset);
 		csv_line_end(&l);

@@ -1,4 +1,5 @@
-/* bin/tilt_job.c: the work of tiltrecon on one stack: read, find or take the tilts, reconstruct, write. */
+/* bin/tilt_job.c: the work of tiltrecon on one stack: read, find or take the tilts, reconstruct,
+ * write. */
 #include <config.h>
 
 #include <math.h>
@@ -14,12 +15,12 @@
 struct work {
 	struct array stack, out, tf;
 	struct tiff_meta meta;
-	struct optics optics;		/* of the reconstruction */
+	struct optics optics; /* of the reconstruction */
 	struct tile_plan plan;
-	struct tilt *tilt;		/* [tiles] */
-	double *loss;			/* [tiles], NaN: not known */
-	int *iterations;		/* [tiles] */
-	bool skipped;			/* tilts were taken, not searched */
+	struct tilt *tilt; /* [tiles] */
+	double *loss;	   /* [tiles], NaN: not known */
+	int *iterations;   /* [tiles] */
+	bool skipped;	   /* tilts were taken, not searched */
 };
 
 /* Rates of the methods: z, zenith, azimuth. */
@@ -29,8 +30,9 @@ static const double rates[][3] = { [OPTIM_BFGS] = { .2, .02, .02 },
 				   [OPTIM_NEWTON] = { .05, .005, .01 },
 				   [OPTIM_GRID] = { 1, 1, 1 } };
 
-static const int iterations[] = { [OPTIM_BFGS] = 20, [OPTIM_NADAM] = 8, [OPTIM_ADAM] = 8, [OPTIM_NEWTON] = 4,
-				  [OPTIM_GRID] = 1 };
+static const int iterations[] = {
+	[OPTIM_BFGS] = 20, [OPTIM_NADAM] = 8, [OPTIM_ADAM] = 8, [OPTIM_NEWTON] = 4, [OPTIM_GRID] = 1
+};
 
 size_t tilt_stages(struct optim_stage *stage, long iters, bool full)
 {
@@ -40,7 +42,8 @@ size_t tilt_stages(struct optim_stage *stage, long iters, bool full)
 		struct optim_stage *s = &stage[i];
 		enum optim_method m = (enum optim_method)opts.optimize.item[i];
 
-		*s = (struct optim_stage){ .method = m, .iters = iters > 0 ? (int)iters : iterations[m] };
+		*s = (struct optim_stage){ .method = m,
+					   .iters = iters > 0 ? (int)iters : iterations[m] };
 		for (int k = 0; k < 3; k++)
 			s->lr[k] = opt_given(given[k]) ? opts.lr[k] : rates[m][k];
 		for (size_t k = 0; k < opts.freeze.n && !full; k++) {
@@ -54,7 +57,8 @@ size_t tilt_stages(struct optim_stage *stage, long iters, bool full)
 		s->tol = opt_given("tol") ? opts.tol : m == OPTIM_BFGS ? 1e-6 : 0;
 		s->patience = opt_given("tol") ? (int)opts.patience : 0;
 		for (int k = 0; k < 3; k++)
-			s->grid[k] = (struct optim_axis){ opts.grid[k].centre, opts.grid[k].half, (size_t)opts.grid[k].n };
+			s->grid[k] = (struct optim_axis){ opts.grid[k].centre, opts.grid[k].half,
+							  (size_t)opts.grid[k].n };
 	}
 	return opts.optimize.n;
 }
@@ -93,7 +97,8 @@ static int read_stack(void *tool, struct job *j)
 		return -1;
 	bad = array_bad_page(&w->stack);
 	if (bad >= 0)
-		return error("'%s': page %ld holds NaN or Inf, expected finite pixels", j->input, bad + 1);
+		return error("'%s': page %ld holds NaN or Inf, expected finite pixels", j->input,
+			     bad + 1);
 	if (array_to_f32(&w->stack, &lossy) != 0)
 		return -1;
 	if (lossy)
@@ -109,7 +114,8 @@ static bool wants_image(const struct job *j)
 static struct contrast recon_contrast(const struct work *w)
 {
 	return (struct contrast){ .pad = tilt_options.pad,
-				  .flatten = opts.flatten < 0 ? w->stack.nx / 2 : (size_t)opts.flatten,
+				  .flatten =
+					  opts.flatten < 0 ? w->stack.nx / 2 : (size_t)opts.flatten,
 				  .clamp_mean = opts.peer };
 }
 
@@ -122,8 +128,8 @@ static int set_up(struct tool *t, struct job *j, struct work *w)
 		return -1;
 	tilt_tiles(w->stack.ny, w->stack.nx, &w->plan);
 	if (tilt_options.pad >= w->plan.h || tilt_options.pad >= w->plan.w)
-		return error("'%s': pad %zu, expected less than the tile's %zu x %zu", j->input, tilt_options.pad, w->plan.h,
-			     w->plan.w);
+		return error("'%s': pad %zu, expected less than the tile's %zu x %zu", j->input,
+			     tilt_options.pad, w->plan.h, w->plan.w);
 	w->tilt = mem_new(w->plan.count, sizeof *w->tilt);
 	w->loss = mem_new(w->plan.count, sizeof *w->loss);
 	w->iterations = mem_new(w->plan.count, sizeof *w->iterations);
@@ -135,8 +141,10 @@ static int set_up(struct tool *t, struct job *j, struct work *w)
 	return 0;
 }
 
-/* Where the search of each tile starts, by the options and the place in the well (or in the field). */
-static void start_points(struct tool *t, struct job *j, struct work *w, const struct well_rule *rule)
+/* Where the search of each tile starts, by the options and the place in the well (or in the field).
+ */
+static void start_points(struct tool *t, struct job *j, struct work *w,
+			 const struct well_rule *rule)
 {
 	size_t n = w->plan.count;
 	double *y = mem_new(4 * n, sizeof *y), *x = y + n, *u = x + n, *azimuth = u + n;
@@ -148,7 +156,8 @@ static void start_points(struct tool *t, struct job *j, struct work *w, const st
 	well_radii(y, x, NULL, n, u, azimuth);
 	for (size_t i = 0; i < n; i++) {
 		bool well = t->well.radial;
-		double zenith = well ? rule->zenith : opts.init[1] * (opts.zen_blend ? fmin(u[i], 1) : 1);
+		double zenith =
+			well ? rule->zenith : opts.init[1] * (opts.zen_blend ? fmin(u[i], 1) : 1);
 		double radial = well ? t->well.azimuth[j->index] : azimuth[i];
 
 		w->tilt[i] = (struct tilt){ t->well.focus[j->index] + opts.init[0], zenith,
@@ -159,19 +168,23 @@ static void start_points(struct tool *t, struct job *j, struct work *w, const st
 
 static struct loss_opts loss_options(const struct work *w)
 {
-	struct loss_opts o = { .optics = w->optics,
-			       .kind = opts.loss,
-			       .band = { opts.band[0], opts.band[1] },
-			       .contrast = { .pad = opts.opt_pad, .taper = opts.taper, .clamp_mean = opts.peer },
-			       .reg = opts.reg };
+	struct loss_opts o = {
+		.optics = w->optics,
+		.kind = opts.loss,
+		.band = { opts.band[0], opts.band[1] },
+		.contrast = { .pad = opts.opt_pad, .taper = opts.taper, .clamp_mean = opts.peer },
+		.reg = opts.reg
+	};
 
 	o.optics.steepness = opts.opt_steepness;
 	o.inverse = opts.opt_full ? INVERSE_CONJ : opts.peer ? INVERSE_DIAG_PEER : INVERSE_DIAG;
 	return o;
 }
 
-/* Device bytes of search and reconstruction of one stack; 0: not needed.  0, or -1 after reporting what has no room. */
-static int device_sizes(struct tool *t, const struct work *w, size_t *search, struct thin_size *recon)
+/* Device bytes of search and reconstruction of one stack; 0: not needed.  0, or -1 after reporting
+ * what has no room. */
+static int device_sizes(struct tool *t, const struct work *w, size_t *search,
+			struct thin_size *recon)
 {
 	struct loss_opts o = loss_options(w);
 	size_t nz = w->stack.nz, pad = 2 * tilt_options.pad;
@@ -181,7 +194,8 @@ static int device_sizes(struct tool *t, const struct work *w, size_t *search, st
 	    loss_plan(t->d, &o, nz, w->plan.h, w->plan.w, w->plan.count, &s) != 0)
 		return -1;
 	*search = s.bytes;
-	return thin_plan(t->d, &w->optics, nz, w->plan.h + pad, w->plan.w + pad, w->plan.count, false, recon);
+	return thin_plan(t->d, &w->optics, nz, w->plan.h + pad, w->plan.w + pad, w->plan.count,
+			 false, recon);
 }
 
 /* Both keep their memory from stack to stack, unless there is too little of it. */
@@ -206,8 +220,8 @@ static int ready_search(struct tool *t, struct job *j, struct work *w)
 	if (t->turns && t->recon_made)
 		recon_clear(&t->recon);
 	if (o.contrast.pad >= w->plan.h || o.contrast.pad >= w->plan.w)
-		return error("'%s': opt-pad %zu, expected less than the tile's %zu x %zu", j->input, o.contrast.pad, w->plan.h,
-			     w->plan.w);
+		return error("'%s': opt-pad %zu, expected less than the tile's %zu x %zu", j->input,
+			     o.contrast.pad, w->plan.h, w->plan.w);
 	if (t->search_made && memcmp(&t->search_optics, &o.optics, sizeof o.optics) == 0)
 		return 0;
 	if (t->search_made)
@@ -218,7 +232,8 @@ static int ready_search(struct tool *t, struct job *j, struct work *w)
 	return 0;
 }
 
-static void trace_row(void *arg, size_t tile, int iteration, const double p[3], double loss, const double g[3])
+static void trace_row(void *arg, size_t tile, int iteration, const double p[3], double loss,
+		      const double g[3])
 {
 	struct csv_line *l = arg;
 
@@ -240,8 +255,9 @@ static int search_stack(struct tool *t, struct job *j, struct work *w, const str
 	int rc = -1;
 
 	if (ready_search(t, j, w) != 0 ||
-	    search_tilts(&t->search, j->input, w->stack.data, w->stack.nz, &w->plan, stage, stages, opts.z_shared, w->tilt,
-			 opts.trace ? trace_row : NULL, &j->rows[TABLE_TRACE], r) != 0)
+	    search_tilts(&t->search, j->input, w->stack.data, w->stack.nz, &w->plan, stage, stages,
+			 opts.z_shared, w->tilt, opts.trace ? trace_row : NULL,
+			 &j->rows[TABLE_TRACE], r) != 0)
 		goto done;
 	for (size_t i = 0; i < w->plan.count; i++) {
 		w->tilt[i] = r[i].tilt;
@@ -251,7 +267,8 @@ static int search_stack(struct tool *t, struct job *j, struct work *w, const str
 		flat += opts.loss == LOSS_RESIDUAL && r[i].loss == 0;
 	}
 	if (flat)
-		warning("'%s': %zu tiles are constant, their tilt stays at the start", j->input, flat);
+		warning("'%s': %zu tiles are constant, their tilt stays at the start", j->input,
+			flat);
 	rc = 0;
 done:
 	free(r);
@@ -267,7 +284,8 @@ static struct tilt_owner owner(const struct tool *t, const struct job *j)
 }
 
 /* A table's tilts for this stack's tiles; the peer's azimuths are turned. */
-static int take_table(const struct tool *t, const struct tilt_table *table, struct job *j, struct work *w)
+static int take_table(const struct tool *t, const struct tilt_table *table, struct job *j,
+		      struct work *w)
 {
 	struct tilt_owner who = owner(t, j);
 
@@ -279,7 +297,8 @@ static int take_table(const struct tool *t, const struct tilt_table *table, stru
 }
 
 /* The cache's file for this stack, or NULL: not to be used. */
-static char *cache_file(const struct tool *t, struct job *j, const struct work *w, const struct well_rule *rule)
+static char *cache_file(const struct tool *t, struct job *j, const struct work *w,
+			const struct well_rule *rule)
 {
 	struct tilt_owner who = owner(t, j);
 	struct optim_stage stage[MAX_STAGES];
@@ -290,7 +309,8 @@ static char *cache_file(const struct tool *t, struct job *j, const struct work *
 	if (!opts.tilt_cache || rule->full)
 		return NULL;
 	start.z_offset -= t->well.focus[j->index];
-	text = tilt_cache_text(w->stack.nz, &w->plan, &o, stage, tilt_stages(stage, rule->iters, false), opts.z_shared, &start);
+	text = tilt_cache_text(w->stack.nz, &w->plan, &o, stage,
+			       tilt_stages(stage, rule->iters, false), opts.z_shared, &start);
 	path = tilt_cache_path(opts.tilt_cache, &who, text);
 	free(text);
 	return path;
@@ -326,20 +346,22 @@ static void tilt_rows(struct tool *t, struct job *j, const struct work *w)
 	struct tilt_owner who = owner(t, j);
 
 	for (size_t i = 0; i < w->plan.count; i++)
-		tilt_table_put(&j->rows[TABLE_TILTS], &who, i, &w->plan.box[i], &w->tilt[i], w->loss[i], w->iterations[i],
-			       w->skipped);
+		tilt_table_put(&j->rows[TABLE_TILTS], &who, i, &w->plan.box[i], &w->tilt[i],
+			       w->loss[i], w->iterations[i], w->skipped);
 }
 
 static int loss_rows(struct tool *t, struct job *j, struct work *w)
 {
-	static const char *const names[] = { "residual", "midband", "tv", "laplacian", "variance", "flatness" };
+	static const char *const names[] = { "residual",  "midband",  "tv",
+					     "laplacian", "variance", "flatness" };
 	size_t n = w->plan.count;
 	double *value = mem_new(n, sizeof *value), (*g)[3] = mem_new(n, sizeof *g);
 	struct csv_line *l = &j->rows[TABLE_LOSS];
 	int rc = -1;
 
-	if (ready_search(t, j, w) != 0 || search_losses(&t->search, j->input, w->stack.data, w->stack.nz, &w->plan, w->tilt,
-							value, g) != 0)
+	if (ready_search(t, j, w) != 0 ||
+	    search_losses(&t->search, j->input, w->stack.data, w->stack.nz, &w->plan, w->tilt,
+			  value, g) != 0)
 		goto done;
 	for (size_t i = 0; i < n; i++) {
 		csv_put_text(l, names[opts.loss]);
@@ -401,7 +423,8 @@ static struct thick_opts thick_options(const struct work *w)
 /* The phase takes the place of the stack. */
 static int thick_volume(struct tool *t, struct job *j, struct work *w)
 {
-	struct field_opts o = { thick_options(w), tilt_options.blend, tilt_options.sigma_frac, opts.match };
+	struct field_opts o = { thick_options(w), tilt_options.blend, tilt_options.sigma_frac,
+				opts.match };
 
 	if (field_thick(t->d, &o, j->input, w->stack.data, w->stack.nz, &w->plan, w->tilt) != 0)
 		return -1;
@@ -420,7 +443,8 @@ static int dump(struct tool *t, struct job *j, struct work *w)
 	if (opts.model == MODEL_THIN)
 		return recon_dump(&t->recon, nz, w->stack.ny, w->stack.nx, &w->tilt[0], w->tf.data);
 	thick = thick_options(w);
-	return field_thick_dump(t->d, &thick, w->stack.nz, w->stack.ny, w->stack.nx, &w->tilt[0], w->tf.data);
+	return field_thick_dump(t->d, &thick, w->stack.nz, w->stack.ny, w->stack.nx, &w->tilt[0],
+				w->tf.data);
 }
 
 static int compute(void *tool, struct job *j)
@@ -428,7 +452,8 @@ static int compute(void *tool, struct job *j)
 	struct tool *t = tool;
 	struct work *w = j->data;
 
-	if (set_up(t, j, w) != 0 || share_device(t, w) != 0 || (opts.model == MODEL_THIN && ready_recon(t, w) != 0))
+	if (set_up(t, j, w) != 0 || share_device(t, w) != 0 ||
+	    (opts.model == MODEL_THIN && ready_recon(t, w) != 0))
 		return -1;
 	if (tilt_options.tilt_csv && take_table(t, &t->given, j, w) != 0)
 		return -1;
@@ -451,7 +476,9 @@ static int write_images(void *tool, struct job *j)
 	struct work *w = j->data;
 	struct tiff_out o = common_tiff_out();
 	struct preview p = { .map = opts.outputs == OUTPUT_ABSORPTION ? MAP_GREY : MAP_PHASE,
-			     .unit = opts.outputs == OUTPUT_ABSORPTION ? "" : opts.model == MODEL_THICK ? "cycles" : "rad",
+			     .unit = opts.outputs == OUTPUT_ABSORPTION ? ""
+				     : opts.model == MODEL_THICK       ? "cycles"
+								       : "rad",
 			     .pixel_um = w->optics.pixel };
 
 	(void)tool;
@@ -491,7 +518,7 @@ static int plan(void *tool, struct job *j, struct job_plan *p)
 		if (device_sizes(t, &w, &search, &size) != 0)
 			goto done;
 		p->device_bytes = search + size.bytes;
-		if (p->device_bytes > dev_mem(t->d))	/* they take turns */
+		if (p->device_bytes > dev_mem(t->d)) /* they take turns */
 			p->device_bytes = search > size.bytes ? search : size.bytes;
 		p->blocks = (w.plan.count + size.tiles - 1) / size.tiles;
 	}

@@ -12,11 +12,13 @@
 
 static bool wants_radius(void)
 {
-	return opts.zen_blend || opts.scale_iters[1] > 0 || isfinite(opts.meniscus) || isnan(opts.init[2]);
+	return opts.zen_blend || opts.scale_iters[1] > 0 || isfinite(opts.meniscus) ||
+	       isnan(opts.init[2]);
 }
 
 /* A text column, or NULL. */
-static const char *text_or(const struct csv *t, const char *column, size_t row, const char *otherwise)
+static const char *text_or(const struct csv *t, const char *column, size_t row,
+			   const char *otherwise)
 {
 	long c = csv_column(t, column);
 	const char *s = c >= 0 ? csv_cell(t, row, (size_t)c) : "";
@@ -36,7 +38,8 @@ static int read_radii(struct well *w, const struct batch *b)
 	if (csv_need(t, "y_um", &cy) != 0 || csv_need(t, "x_um", &cx) != 0)
 		goto done;
 	for (size_t i = 0; i < w->n; i++) {
-		if (csv_double(t, b->jobs[i].row, cy, false, &y[i]) != 0 || csv_double(t, b->jobs[i].row, cx, false, &x[i]) != 0)
+		if (csv_double(t, b->jobs[i].row, cy, false, &y[i]) != 0 ||
+		    csv_double(t, b->jobs[i].row, cx, false, &x[i]) != 0)
 			goto done;
 		name[i] = text_or(t, "well", b->jobs[i].row, "");
 	}
@@ -65,8 +68,9 @@ static int check_cache(void)
 
 int well_open(struct well *w, const struct batch *b)
 {
-	struct well_recipe recipe = { opts.zen_blend, opts.scale_iters[1] > 0, (int)opts.scale_iters[0],
-				      (int)opts.scale_iters[1], isfinite(opts.meniscus), opts.meniscus };
+	struct well_recipe recipe = { opts.zen_blend,		opts.scale_iters[1] > 0,
+				      (int)opts.scale_iters[0], (int)opts.scale_iters[1],
+				      isfinite(opts.meniscus),	opts.meniscus };
 	long focus = b->has_manifest ? csv_column(&b->manifest, "focus_offset") : -1;
 
 	*w = (struct well){ .n = b->n };
@@ -81,7 +85,8 @@ int well_open(struct well *w, const struct batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct job *j = &b->jobs[i];
 
-		w->position[i] = b->has_manifest ? text_or(&b->manifest, "position", j->row, j->stem) : "";
+		w->position[i] =
+			b->has_manifest ? text_or(&b->manifest, "position", j->row, j->stem) : "";
 		w->time[i] = b->has_manifest ? text_or(&b->manifest, "time", j->row, "0") : "";
 		w->focus[i] = tilt_options.tilt.z_offset;
 		if (focus >= 0 && *csv_cell(&b->manifest, j->row, (size_t)focus) &&
@@ -92,7 +97,9 @@ int well_open(struct well *w, const struct batch *b)
 		return -1;
 	if (!b->has_manifest && (opts.scale_iters[1] > 0 || isfinite(opts.meniscus)))
 		return error("'--%s': needs the positions of a manifest, expected --list",
-			     opts.recipe ? "recipe" : opts.scale_iters[1] > 0 ? "scale-iters" : "meniscus");
+			     opts.recipe	       ? "recipe"
+			     : opts.scale_iters[1] > 0 ? "scale-iters"
+						       : "meniscus");
 	for (size_t i = 0; i < b->n; i++)
 		w->rule[i] = well_rule(&recipe, w->u[i], (int)opts.iters, opts.init[1]);
 	return 0;
@@ -115,7 +122,9 @@ static double *times(const struct well *w)
 		char *end;
 		double v = strtod(w->time[i], &end);
 
-		t[i] = *end || end == w->time[i] ? 0 : v;	/* times that are no numbers keep their places */
+		t[i] = *end || end == w->time[i]
+			       ? 0
+			       : v; /* times that are no numbers keep their places */
 	}
 	return t;
 }
@@ -155,7 +164,8 @@ int well_print(const struct well *w, const struct batch *b)
 	for (size_t k = 0; k < b->n_mine; k++) {
 		size_t i = b->order[k];
 
-		csv_put_text(&l, stack >= 0 ? csv_cell(&b->manifest, b->jobs[i].row, (size_t)stack) : b->jobs[i].input);
+		csv_put_text(&l, stack >= 0 ? csv_cell(&b->manifest, b->jobs[i].row, (size_t)stack)
+					    : b->jobs[i].input);
 		csv_put_text(&l, w->position[i]);
 		csv_put_text(&l, w->time[i]);
 		csv_put_double(&l, w->u[i]);

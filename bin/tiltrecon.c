@@ -14,98 +14,128 @@ static const struct opt options[] = {
 	{ OPT_HEADING, .help = "Reconstruction" },
 	{ OPT_CHOICE, "model", .choice = &opts.model, .choices = "thin|thick", .initial = "thin",
 	  .help = "thin: one phase and one absorption image; thick: 3-D phase" },
-	{ OPT_CHOICE, "outputs", .choice = &opts.outputs, .choices = "phase|absorption|both", .initial = "phase",
-	  .help = "thin only; both: page 1 phase, page 2 absorption" },
-	{ OPT_REAL, "reg", .real = &opts.reg, .range = "[0,inf)", .initial = "1e-3", .arg = "L", .help = "Tikhonov constant" },
-	{ OPT_CHOICE, "inverse", .choice = &opts.inverse, .choices = "conj|waveorder|diag", .initial = "conj",
-	  .help = "filter: least squares, the peer's, each quantity alone" },
-	{ OPT_INT, "flatten", .integer = &opts.flatten, .range = "[1,65536]", .choices = "auto=-1|off=0", .initial = "off",
-	  .unit = UNIT_PIXEL, .arg = "N", .help = "divide planes by their running mean of N pixels; auto: half the width" },
-	{ OPT_REAL, "absorption-ratio", .real = &opts.ratio, .range = "[0,inf)", .initial = "0", .arg = "R",
-	  .help = "thick only: the object is (1 + iR) times a real potential" },
+	{ OPT_CHOICE, "outputs", .choice = &opts.outputs, .choices = "phase|absorption|both",
+	  .initial = "phase", .help = "thin only; both: page 1 phase, page 2 absorption" },
+	{ OPT_REAL, "reg", .real = &opts.reg, .range = "[0,inf)", .initial = "1e-3", .arg = "L",
+	  .help = "Tikhonov constant" },
+	{ OPT_CHOICE, "inverse", .choice = &opts.inverse, .choices = "conj|waveorder|diag",
+	  .initial = "conj", .help = "filter: least squares, the peer's, each quantity alone" },
+	{ OPT_INT, "flatten", .integer = &opts.flatten, .range = "[1,65536]",
+	  .choices = "auto=-1|off=0", .initial = "off", .unit = UNIT_PIXEL, .arg = "N",
+	  .help = "divide planes by their running mean of N pixels; auto: half the width" },
+	{ OPT_REAL, "absorption-ratio", .real = &opts.ratio, .range = "[0,inf)", .initial = "0",
+	  .arg = "R", .help = "thick only: the object is (1 + iR) times a real potential" },
 	{ OPT_SIZE, "z-pad", .size = &opts.z_pad, .range = "[0,4096]", .initial = "0", .arg = "N",
 	  .help = "thick only: slices added at both ends" },
 	{ OPT_CHOICE, "match", .choice = &opts.match, .choices = "none|offset", .initial = "none",
 	  .help = "offset: one constant per tile removes seams of the phase" },
-	{ OPT_CHOICE, "compat", .choice = &opts.peer, .choices = "none|waveorder", .initial = "none",
-	  .help = "the peer's conventions in one switch" },
-	{ OPT_CHOICE, "azimuth-from", .choice = &opts.peer_azimuth, .choices = "none|waveorder", .initial = "none",
-	  .help = "given azimuths are the peer's: half a turn is added" },
+	{ OPT_CHOICE, "compat", .choice = &opts.peer, .choices = "none|waveorder",
+	  .initial = "none", .help = "the peer's conventions in one switch" },
+	{ OPT_CHOICE, "azimuth-from", .choice = &opts.peer_azimuth, .choices = "none|waveorder",
+	  .initial = "none", .help = "given azimuths are the peer's: half a turn is added" },
 
 	{ OPT_HEADING, .help = "Finding the tilt" },
-	{ OPT_LIST, "optimize", .list = &opts.optimize, .choices = "bfgs|nadam|adam|newton|grid", .arg = "METHOD[,METHOD]",
-	  .note = "none", .help = "search tilt and focus of every tile; one after another" },
-	{ OPT_CHOICE, "loss", .choice = &opts.loss, .choices = "residual|midband|tv|laplacian|variance|flatness",
-	  .initial = "residual", .help = "what is minimised; only residual finds the true tilt" },
-	{ OPT_REAL, "band", .real = opts.band, .values = 2, .range = "[0,16]", .note = "0,1 residual; 0.125,0.25 else",
-	  .arg = "LO,HI", .help = "frequencies used, as fractions of 2 na-det / wavelength" },
-	{ OPT_REAL, "taper", .real = &opts.taper, .range = "[0,1]", .note = "0.25 residual; 0 else", .arg = "F",
-	  .help = "Tukey taper of the tile while optimising" },
-	{ OPT_SIZE, "opt-pad", .size = &opts.opt_pad, .unit = UNIT_PIXEL, .range = "[0,65536]", .note = "0 residual; 16 else",
-	  .arg = "N", .help = "reflected border while optimising" },
-	{ OPT_CHOICE, "opt-inverse", .choice = &opts.opt_full, .choices = "diag|full", .initial = "diag",
-	  .help = "filter of the five image losses" },
-	{ OPT_REAL, "opt-steepness", .real = &opts.opt_steepness, .unit = UNIT_LENGTH, .range = "(0,inf)",
-	  .note = "1e4 residual; 100 else", .arg = "T", .help = "pupil slope while optimising" },
-	{ OPT_INT, "iters", .integer = &opts.iters, .range = "[1,10000]", .note = "bfgs 20, nadam and adam 8, newton 4",
-	  .arg = "N", .help = "iterations (bfgs: evaluations)" },
+	{ OPT_LIST, "optimize", .list = &opts.optimize, .choices = "bfgs|nadam|adam|newton|grid",
+	  .arg = "METHOD[,METHOD]", .note = "none",
+	  .help = "search tilt and focus of every tile; one after another" },
+	{ OPT_CHOICE, "loss", .choice = &opts.loss,
+	  .choices = "residual|midband|tv|laplacian|variance|flatness", .initial = "residual",
+	  .help = "what is minimised; only residual finds the true tilt" },
+	{ OPT_REAL, "band", .real = opts.band, .values = 2, .range = "[0,16]",
+	  .note = "0,1 residual; 0.125,0.25 else", .arg = "LO,HI",
+	  .help = "frequencies used, as fractions of 2 na-det / wavelength" },
+	{ OPT_REAL, "taper", .real = &opts.taper, .range = "[0,1]", .note = "0.25 residual; 0 else",
+	  .arg = "F", .help = "Tukey taper of the tile while optimising" },
+	{ OPT_SIZE, "opt-pad", .size = &opts.opt_pad, .unit = UNIT_PIXEL, .range = "[0,65536]",
+	  .note = "0 residual; 16 else", .arg = "N", .help = "reflected border while optimising" },
+	{ OPT_CHOICE, "opt-inverse", .choice = &opts.opt_full, .choices = "diag|full",
+	  .initial = "diag", .help = "filter of the five image losses" },
+	{ OPT_REAL, "opt-steepness", .real = &opts.opt_steepness, .unit = UNIT_LENGTH,
+	  .range = "(0,inf)", .note = "1e4 residual; 100 else", .arg = "T",
+	  .help = "pupil slope while optimising" },
+	{ OPT_INT, "iters", .integer = &opts.iters, .range = "[1,10000]",
+	  .note = "bfgs 20, nadam and adam 8, newton 4", .arg = "N",
+	  .help = "iterations (bfgs: evaluations)" },
 	{ OPT_REAL, "lr-z", .real = &opts.lr[0], .range = "[0,inf)", .unit = UNIT_SLICE,
-	  .note = "bfgs .2, nadam and adam .1, newton .05", .arg = "R", .help = "step size of z; 0 freezes it" },
-	{ OPT_REAL, "lr-zenith", .real = &opts.lr[1], .range = "[0,inf)", .note = "bfgs .02, nadam and adam .01, newton .005",
-	  .unit = UNIT_ANGLE, .arg = "R", .help = "step size of the zenith; 0 freezes it" },
-	{ OPT_REAL, "lr-azimuth", .real = &opts.lr[2], .range = "[0,inf)", .note = "bfgs, nadam, adam .02, newton .01",
-	  .unit = UNIT_ANGLE, .arg = "R", .help = "step size of the azimuth; 0 freezes it" },
-	{ OPT_LIST, "freeze", .list = &opts.freeze, .choices = "z|zenith|azimuth|angles", .arg = "LIST", .note = "none",
-	  .help = "parameters that keep their start value" },
+	  .note = "bfgs .2, nadam and adam .1, newton .05", .arg = "R",
+	  .help = "step size of z; 0 freezes it" },
+	{ OPT_REAL, "lr-zenith", .real = &opts.lr[1], .range = "[0,inf)",
+	  .note = "bfgs .02, nadam and adam .01, newton .005", .unit = UNIT_ANGLE, .arg = "R",
+	  .help = "step size of the zenith; 0 freezes it" },
+	{ OPT_REAL, "lr-azimuth", .real = &opts.lr[2], .range = "[0,inf)",
+	  .note = "bfgs, nadam, adam .02, newton .01", .unit = UNIT_ANGLE, .arg = "R",
+	  .help = "step size of the azimuth; 0 freezes it" },
+	{ OPT_LIST, "freeze", .list = &opts.freeze, .choices = "z|zenith|azimuth|angles",
+	  .arg = "LIST", .note = "none", .help = "parameters that keep their start value" },
 	{ OPT_REAL, "init-z", .real = &opts.init[0], .unit = UNIT_SLICE, .initial = "0", .arg = "V",
 	  .help = "start of z, added to the focus offset" },
-	{ OPT_REAL, "init-zenith", .real = &opts.init[1], .unit = UNIT_ANGLE, .range = "[0,1.2]", .initial = "0", .arg = "V",
-	  .help = "start of the zenith" },
-	{ OPT_REAL, "init-azimuth", .real = &opts.init[2], .unit = UNIT_ANGLE, .choices = "radial=nan", .initial = "0",
-	  .arg = "V", .help = "start of the azimuth; radial: away from the middle of the well" },
-	{ OPT_REAL, "tol", .real = &opts.tol, .range = "[0,inf)", .note = "bfgs 1e-6; else off", .arg = "T",
-	  .help = "least gain of a step" },
-	{ OPT_INT, "patience", .integer = &opts.patience, .range = "[1,10000]", .initial = "5", .arg = "N",
-	  .help = "so many losses without that gain end a search (with --tol)" },
-	{ OPT_GRID, "grid-z", .grid = &opts.grid[0], .note = "the start", .help = "grid of N z offsets around C, in slices" },
-	{ OPT_GRID, "grid-zenith", .grid = &opts.grid[1], .unit = UNIT_ANGLE, .note = "the start", .help = "grid of zeniths" },
+	{ OPT_REAL, "init-zenith", .real = &opts.init[1], .unit = UNIT_ANGLE, .range = "[0,1.2]",
+	  .initial = "0", .arg = "V", .help = "start of the zenith" },
+	{ OPT_REAL, "init-azimuth", .real = &opts.init[2], .unit = UNIT_ANGLE,
+	  .choices = "radial=nan", .initial = "0", .arg = "V",
+	  .help = "start of the azimuth; radial: away from the middle of the well" },
+	{ OPT_REAL, "tol", .real = &opts.tol, .range = "[0,inf)", .note = "bfgs 1e-6; else off",
+	  .arg = "T", .help = "least gain of a step" },
+	{ OPT_INT, "patience", .integer = &opts.patience, .range = "[1,10000]", .initial = "5",
+	  .arg = "N", .help = "so many losses without that gain end a search (with --tol)" },
+	{ OPT_GRID, "grid-z", .grid = &opts.grid[0], .note = "the start",
+	  .help = "grid of N z offsets around C, in slices" },
+	{ OPT_GRID, "grid-zenith", .grid = &opts.grid[1], .unit = UNIT_ANGLE, .note = "the start",
+	  .help = "grid of zeniths" },
 	{ OPT_GRID, "grid-azimuth", .grid = &opts.grid[2], .unit = UNIT_ANGLE, .note = "the start",
 	  .help = "grid of azimuths" },
-	{ OPT_FLAG, "z-shared", .flag = &opts.z_shared, .help = "one z for tiles of one focus offset, as the peer has it" },
+	{ OPT_FLAG, "z-shared", .flag = &opts.z_shared,
+	  .help = "one z for tiles of one focus offset, as the peer has it" },
 
 	{ OPT_HEADING, .help = "Whole wells" },
-	{ OPT_TEXT, "warm-start", .text = &opts.warm_start, .arg = "FILE", .help = "tilt table whose tilts the search starts from" },
-	{ OPT_FLAG, "skip-warm", .flag = &opts.skip_warm, .help = "take the warm tilts as they are" },
+	{ OPT_TEXT, "warm-start", .text = &opts.warm_start, .arg = "FILE",
+	  .help = "tilt table whose tilts the search starts from" },
+	{ OPT_FLAG, "skip-warm", .flag = &opts.skip_warm,
+	  .help = "take the warm tilts as they are" },
 	{ OPT_TEXT, "tilt-cache", .text = &opts.tilt_cache, .arg = "DIR",
 	  .help = "one search per position: later times take its tilts from here" },
 	{ OPT_CHOICE, "recipe", .choice = &opts.recipe, .choices = "none|speed", .initial = "none",
-	  .help = "speed: --zen-blend --meniscus 0.7 --scale-iters 3,25 --freeze angles --optimize nadam --loss midband" },
+	  .help = "speed: --zen-blend --meniscus 0.7 --scale-iters 3,25 --freeze angles --optimize "
+		  "nadam --loss midband" },
 	{ OPT_SWITCH, "zen-blend", .flag = &opts.zen_blend, .note = "by the recipe",
 	  .help = "start zenith grows from the middle of the well to its rim" },
-	{ OPT_REAL, "meniscus", .real = &opts.meniscus, .range = "[0,1]", .choices = "off=inf", .note = "by the recipe",
-	  .arg = "T", .help = "positions beyond this fraction of the radius get the full search" },
-	{ OPT_INT, "scale-iters", .integer = opts.scale_iters, .values = 2, .range = "[1,10000]", .note = "by the recipe",
-	  .arg = "LO,HI", .help = "iterations from the middle of the well to its rim" },
+	{ OPT_REAL, "meniscus", .real = &opts.meniscus, .range = "[0,1]", .choices = "off=inf",
+	  .note = "by the recipe", .arg = "T",
+	  .help = "positions beyond this fraction of the radius get the full search" },
+	{ OPT_INT, "scale-iters", .integer = opts.scale_iters, .values = 2, .range = "[1,10000]",
+	  .note = "by the recipe", .arg = "LO,HI",
+	  .help = "iterations from the middle of the well to its rim" },
 
 	{ OPT_HEADING, .help = "Products" },
-	{ OPT_TEXT, "tilt-out", .text = &opts.tilt_out, .arg = "FILE", .incidental = true, .help = "table of tilts and losses, one row per tile" },
-	{ OPT_TEXT, "trace", .text = &opts.trace, .arg = "FILE", .incidental = true, .help = "table of all evaluations" },
-	{ OPT_TEXT, "loss-only", .text = &opts.loss_only, .arg = "FILE", .incidental = true, .help = "loss and derivatives at the given tilts" },
-	{ OPT_TEXT, "dump-tf", .text = &opts.dump_tf, .arg = "FILE", .incidental = true, .help = "transfer functions as TIFF" },
-	{ OPT_TEXT, "preview", .text = &opts.preview, .arg = "FILE", .incidental = true, .help = "PNG picture of the first page" },
-	{ OPT_FLAG, "plan-only", .flag = &opts.plan_only, .help = "print tiles, or with --list the plan of the well" },
-	{ OPT_SIZE, "image", .size = opts.image, .values = 2, .separator = 'x', .range = "[1,1048576]", .arg = "HxW",
-	  .note = "none", .help = "field to plan without a stack" },
+	{ OPT_TEXT, "tilt-out", .text = &opts.tilt_out, .arg = "FILE", .incidental = true,
+	  .help = "table of tilts and losses, one row per tile" },
+	{ OPT_TEXT, "trace", .text = &opts.trace, .arg = "FILE", .incidental = true,
+	  .help = "table of all evaluations" },
+	{ OPT_TEXT, "loss-only", .text = &opts.loss_only, .arg = "FILE", .incidental = true,
+	  .help = "loss and derivatives at the given tilts" },
+	{ OPT_TEXT, "dump-tf", .text = &opts.dump_tf, .arg = "FILE", .incidental = true,
+	  .help = "transfer functions as TIFF" },
+	{ OPT_TEXT, "preview", .text = &opts.preview, .arg = "FILE", .incidental = true,
+	  .help = "PNG picture of the first page" },
+	{ OPT_FLAG, "plan-only", .flag = &opts.plan_only,
+	  .help = "print tiles, or with --list the plan of the well" },
+	{ OPT_SIZE, "image", .size = opts.image, .values = 2, .separator = 'x',
+	  .range = "[1,1048576]", .arg = "HxW", .note = "none",
+	  .help = "field to plan without a stack" },
 	{ OPT_END }
 };
 
-static const struct opt *const tables[] = { options,	   optics_options, tilt_angle_options, tile_options,
-					    batch_options, input_options,  output_options,     device_options, NULL };
+static const struct opt *const tables[] = { options,	    optics_options, tilt_angle_options,
+					    tile_options,   batch_options,  input_options,
+					    output_options, device_options, NULL };
 
 static const struct program program = {
-	.synopsis = "[OPTION]... -o OUT.tif STACK.tif\n[OPTION]... -O DIR STACK.tif...\n[OPTION]... --list WELL.csv -O DIR",
-	.purpose = "Phase from brightfield z-stacks whose illumination is tilted, by a tilt per tile that is given or found.",
-	.example = "tiltrecon --config pheno --tile 128 --overlap 32 --optimize bfgs --tilt-out tilts.csv -o cells.tif stack.tif",
+	.synopsis = "[OPTION]... -o OUT.tif STACK.tif\n[OPTION]... -O DIR "
+		    "STACK.tif...\n[OPTION]... --list WELL.csv -O DIR",
+	.purpose = "Phase from brightfield z-stacks whose illumination is tilted, by a tilt per "
+		   "tile that is given or found.",
+	.example = "tiltrecon --config pheno --tile 128 --overlap 32 --optimize bfgs --tilt-out "
+		   "tilts.csv -o cells.tif stack.tif",
 	.tables = tables,
 	.features = common_features,
 };
@@ -170,9 +200,11 @@ static int check_stages(void)
 		if (stage[i].method == OPTIM_GRID)
 			continue;
 		if (lr[0] == 0 && lr[1] == 0 && lr[2] == 0)
-			return error("'--freeze': z, zenith and azimuth are all frozen, expected one that moves");
+			return error("'--freeze': z, zenith and azimuth are all frozen, expected "
+				     "one that moves");
 		if (stage[i].method == OPTIM_BFGS && (lr[1] == 0) != (lr[2] == 0))
-			return error("'--freeze': bfgs moves zenith and azimuth together, expected both or neither frozen");
+			return error("'--freeze': bfgs moves zenith and azimuth together, expected "
+				     "both or neither frozen");
 	}
 	return 0;
 }
@@ -189,7 +221,8 @@ static int check(void)
 		return error("'--band': %g,%g, expected LO below HI", opts.band[0], opts.band[1]);
 	for (int a = 0; a < 2; a++)
 		if (tilt_options.tile[a] > 0 && opts.opt_pad >= tilt_options.tile[a])
-			return error("'--opt-pad': %zu, expected less than the tile's %zu", opts.opt_pad, tilt_options.tile[a]);
+			return error("'--opt-pad': %zu, expected less than the tile's %zu",
+				     opts.opt_pad, tilt_options.tile[a]);
 	if (opts.match && tilt_options.overlap[0] == 0 && tilt_options.overlap[1] == 0)
 		return error("'--match': offset needs tiles that overlap, expected --overlap");
 	if (opts.skip_warm && !opts.warm_start)
@@ -201,11 +234,14 @@ static int check(void)
 	if (opts.trace && !optimises)
 		return error("'--trace': expected --optimize");
 	if (thick && optimises)
-		return error("'--optimize': the thick model takes given tilts, expected --model thin");
+		return error(
+			"'--optimize': the thick model takes given tilts, expected --model thin");
 	if (thick && (opts.outputs != OUTPUT_PHASE || opts.loss_only))
-		return error("'--%s': the thick model has phase only", opts.loss_only ? "loss-only" : "outputs");
+		return error("'--%s': the thick model has phase only",
+			     opts.loss_only ? "loss-only" : "outputs");
 	if (opts.scale_iters[0] > opts.scale_iters[1])
-		return error("'--scale-iters': %ld,%ld, expected LO not above HI", opts.scale_iters[0], opts.scale_iters[1]);
+		return error("'--scale-iters': %ld,%ld, expected LO not above HI",
+			     opts.scale_iters[0], opts.scale_iters[1]);
 	if (opt_given("image") && !opts.plan_only)
 		return error("'--image': expected --plan-only");
 	return check_stages();
@@ -216,13 +252,14 @@ static int check_products(const struct batch *b)
 {
 	const char *one[] = { opts.trace, opts.loss_only, opts.dump_tf, opts.preview };
 	const char *name[] = { "trace", "loss-only", "dump-tf", "preview" };
-	bool some = common.output || common.output_dir || opts.tilt_out || opts.loss_only || opts.dump_tf || opts.plan_only ||
-		    opts.preview || opts.trace;
+	bool some = common.output || common.output_dir || opts.tilt_out || opts.loss_only ||
+		    opts.dump_tf || opts.plan_only || opts.preview || opts.trace;
 
 	for (size_t i = 0; i < b->n; i++)
 		some |= b->jobs[i].output != NULL;
 	if (!some)
-		return error("nothing to do, expected -o, -O, --tilt-out, --dump-tf, --loss-only or --plan-only; see --help");
+		return error("nothing to do, expected -o, -O, --tilt-out, --dump-tf, --loss-only "
+			     "or --plan-only; see --help");
 	for (int i = 0; i < 4; i++)
 		if (one[i] && b->n > 1)
 			return error("'--%s': takes one stack, found %zu", name[i], b->n);
@@ -281,7 +318,8 @@ static int run(struct batch *b)
 		goto done;
 	status = batch_run(b, &tiltrecon_ops, &tool, dev_name(tool.d));
 	if (tool.broken)
-		warning("the search of %zu tiles ended early at a loss that was not finite", tool.broken);
+		warning("the search of %zu tiles ended early at a loss that was not finite",
+			tool.broken);
 done:
 	if (tool.recon_made)
 		recon_clear(&tool.recon);
@@ -298,10 +336,16 @@ done:
 
 int main(int argc, char **argv)
 {
-	static const char *const columns[] = { "position", "time", "y_um", "x_um", "focus_offset", "well", NULL };
+	static const char *const columns[] = { "position",     "time", "y_um", "x_um",
+					       "focus_offset", "well", NULL };
 	struct batch_table table[TABLES];
-	struct batch_spec spec = { .operand = "STACK.tif", .input_column = "stack", .output_column = "output",
-				   .columns = columns, .suffix = "_phase.tif", .tables = table, .n_tables = TABLES };
+	struct batch_spec spec = { .operand = "STACK.tif",
+				   .input_column = "stack",
+				   .output_column = "output",
+				   .columns = columns,
+				   .suffix = "_phase.tif",
+				   .tables = table,
+				   .n_tables = TABLES };
 	struct operands rest;
 	struct batch b;
 	int status;
@@ -320,8 +364,12 @@ int main(int argc, char **argv)
 		return print_tiles(opts.image[0], opts.image[1]) == 0 ? EXIT_DONE : EXIT_FAILED;
 	table[TABLE_TILTS] = (struct batch_table){ opts.tilt_out, TILT_TABLE_HEADER };
 	table[TABLE_TRACE] = (struct batch_table){
-		opts.trace, "tile,iteration,z_offset,zenith,azimuth,loss,d_z_offset,d_zenith,d_azimuth" };
-	table[TABLE_LOSS] = (struct batch_table){ opts.loss_only, "loss_name,tile,loss,d_z_offset,d_zenith,d_azimuth" };
+		opts.trace,
+		"tile,iteration,z_offset,zenith,azimuth,loss,d_z_offset,d_zenith,d_azimuth"
+	};
+	table[TABLE_LOSS] =
+		(struct batch_table){ opts.loss_only,
+				      "loss_name,tile,loss,d_z_offset,d_zenith,d_azimuth" };
 	status = batch_open(&b, &spec, &rest);
 	if (status == EXIT_DONE)
 		status = check_products(&b) != 0 ? EXIT_USAGE : run(&b);

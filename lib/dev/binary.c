@@ -1,5 +1,6 @@
-/* Built programs on disk: PoCL parses a program's text at every start, some 40 ms that its binary does not cost.  A file is a head and
- * the binary; PoCL 3.1 crashes on a damaged binary, so what the head does not vouch for is never shown to it. */
+/* Built programs on disk: PoCL parses a program's text at every start, some 40 ms that its binary
+ * does not cost.  A file is a head and the binary; PoCL 3.1 crashes on a damaged binary, so what
+ * the head does not vouch for is never shown to it. */
 #include "dev/internal.h"
 
 #include <stdio.h>
@@ -12,20 +13,21 @@
 
 struct head {
 	char magic[8];
-	uint64_t bytes, hash;	/* of what follows */
+	uint64_t bytes, hash; /* of what follows */
 };
 
 static const char magic[8] = "scopebin";
 static const uint64_t hash_start = 0xcbf29ce484222325;
 
-static uint64_t hash_bytes(uint64_t h, const unsigned char *s, size_t n)	/* FNV-1a, 64 bits */
+static uint64_t hash_bytes(uint64_t h, const unsigned char *s, size_t n) /* FNV-1a, 64 bits */
 {
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ s[i]) * 0x100000001b3;
 	return h;
 }
 
-static uint64_t hash(uint64_t h, const char *s)	/* with its end: two strings are not their concatenation */
+static uint64_t hash(uint64_t h,
+		     const char *s) /* with its end: two strings are not their concatenation */
 {
 	return hash_bytes(h, (const unsigned char *)s, strlen(s) + 1);
 }
@@ -40,7 +42,8 @@ char *binary_path(const struct dev *d, const char *const text[2], const char *op
 		return NULL;
 	clGetDeviceInfo(d->id, CL_DRIVER_VERSION, sizeof version, version, NULL);
 	h = hash(hash(hash(hash(hash(h, text[0]), text[1]), options), d->name), version);
-	dir = cache && *cache ? mem_printf("%s/scopeline", cache) : mem_printf("%s/.cache/scopeline", home ? home : "");
+	dir = cache && *cache ? mem_printf("%s/scopeline", cache)
+			      : mem_printf("%s/.cache/scopeline", home ? home : "");
 	path = mem_printf("%s/%016llx.clbin", dir, (unsigned long long)h);
 	free(dir);
 	return path;
@@ -56,8 +59,9 @@ static unsigned char *read_whole(const char *path, size_t *n)
 
 	if (!f)
 		return NULL;
-	if (fstat(fileno(f), &st) != 0 || fread(&h, sizeof h, 1, f) != 1 || memcmp(h.magic, magic, sizeof magic) != 0 ||
-	    h.bytes == 0 || st.st_size < 0 || h.bytes != (uint64_t)st.st_size - sizeof h)
+	if (fstat(fileno(f), &st) != 0 || fread(&h, sizeof h, 1, f) != 1 ||
+	    memcmp(h.magic, magic, sizeof magic) != 0 || h.bytes == 0 || st.st_size < 0 ||
+	    h.bytes != (uint64_t)st.st_size - sizeof h)
 		goto done;
 	*n = (size_t)h.bytes;
 	data = mem_new(*n, 1);
@@ -83,7 +87,7 @@ cl_program binary_load(struct dev *d, const char *path, const char *options)
 	p = clCreateProgramWithBinary(d->context, 1, &d->id, &n, &bytes, &status, &e);
 	if (p && clBuildProgram(p, 1, &d->id, options, NULL, NULL) != CL_SUCCESS) {
 		clReleaseProgram(p);
-		p = NULL;	/* of another version: the text is built instead */
+		p = NULL; /* of another version: the text is built instead */
 	}
 	free(data);
 	return p;
@@ -109,7 +113,8 @@ void binary_save(const char *path, cl_program p)
 	FILE *f;
 
 	make_folders(copy);
-	if (clGetProgramInfo(p, CL_PROGRAM_BINARY_SIZES, sizeof n, &n, NULL) != CL_SUCCESS || n == 0)
+	if (clGetProgramInfo(p, CL_PROGRAM_BINARY_SIZES, sizeof n, &n, NULL) != CL_SUCCESS ||
+	    n == 0)
 		goto done;
 	data = mem_new(n, 1);
 	if (clGetProgramInfo(p, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) != CL_SUCCESS)

@@ -7,7 +7,8 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-/* Memory of a CPU device: pages from 2 MiB on, huge where the kernel gives them (first touch is then 10 times cheaper). */
+/* Memory of a CPU device: pages from 2 MiB on, huge where the kernel gives them (first touch is
+ * then 10 times cheaper). */
 static const size_t huge = (size_t)2 << 20;
 
 static int host_memory(struct buf *b)
@@ -32,20 +33,23 @@ struct buf *buf_new(struct dev *d, size_t bytes)
 	if (bytes == 0)
 		bytes = 1;
 	if (bytes > d->mem - d->used || d->used > d->mem) {
-		error("'--mem': %zu bytes more are needed on the device beside %zu in use, %zu are allowed", bytes, d->used,
-		      d->mem);
+		error("'--mem': %zu bytes more are needed on the device beside %zu in use, %zu are "
+		      "allowed",
+		      bytes, d->used, d->mem);
 		return NULL;
 	}
 	if (bytes > d->largest) {
-		error("'%s': one buffer of %zu bytes, expected at most %zu (CL_DEVICE_MAX_MEM_ALLOC_SIZE)", d->name, bytes,
-		      d->largest);
+		error("'%s': one buffer of %zu bytes, expected at most %zu "
+		      "(CL_DEVICE_MAX_MEM_ALLOC_SIZE)",
+		      d->name, bytes, d->largest);
 		return NULL;
 	}
 	b = mem_new(1, sizeof *b);
 	*b = (struct buf){ .d = d, .bytes = bytes };
 	if (d->cpu && host_memory(b) != 0)
 		goto failed;
-	b->mem = clCreateBuffer(d->context, CL_MEM_READ_WRITE | (b->host ? CL_MEM_USE_HOST_PTR : 0), bytes, b->host, &e);
+	b->mem = clCreateBuffer(d->context, CL_MEM_READ_WRITE | (b->host ? CL_MEM_USE_HOST_PTR : 0),
+				bytes, b->host, &e);
 	if (!b->mem) {
 		error("'%s': %s in clCreateBuffer of %zu bytes", d->name, cl_error_name(e), bytes);
 		goto failed;
@@ -64,7 +68,7 @@ void buf_free(struct buf *b)
 		return;
 	if (b->mapped)
 		buf_unmap(b);
-	clFinish(b->d->queue);	/* a launch may still use the host memory */
+	clFinish(b->d->queue); /* a launch may still use the host memory */
 	clReleaseMemObject(b->mem);
 	b->d->used -= b->bytes;
 	free(b->host);
@@ -108,7 +112,7 @@ int buf_read(struct buf *b, size_t offset, void *host, size_t bytes)
 		return -1;
 	if (bytes == 0)
 		return 0;
-	if (profile_enabled() && dev_finish(b->d) != 0)	/* waiting for kernels is not "download" */
+	if (profile_enabled() && dev_finish(b->d) != 0) /* waiting for kernels is not "download" */
 		return -1;
 	t = profile_begin();
 	e = clEnqueueReadBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
@@ -148,7 +152,8 @@ void *buf_map(struct buf *b, enum map_mode mode)
 		flags = CL_MAP_WRITE_INVALIDATE_REGION;
 	else
 		flags = (mode & MAP_READ ? CL_MAP_READ : 0) | (mode & MAP_WRITE ? CL_MAP_WRITE : 0);
-	b->mapped = clEnqueueMapBuffer(b->d->queue, b->mem, CL_TRUE, flags, 0, b->bytes, 0, NULL, NULL, &e);
+	b->mapped = clEnqueueMapBuffer(b->d->queue, b->mem, CL_TRUE, flags, 0, b->bytes, 0, NULL,
+				       NULL, &e);
 	if (!b->mapped)
 		cl_failed(b->d->name, "clEnqueueMapBuffer", e);
 	return b->mapped;

@@ -16,7 +16,7 @@ struct clplan {
 	bool baked, backward;
 };
 
-static int open_devices;	/* that called clfftSetup */
+static int open_devices; /* that called clfftSetup */
 
 static bool has_only_small_factors(size_t n)
 {
@@ -65,11 +65,12 @@ void clplan_close(struct dev *d)
 
 static clfftStatus set_layout(clfftPlanHandle h, const struct fft_desc *n, bool slow)
 {
-	static const clfftLayout in[] = { CLFFT_COMPLEX_INTERLEAVED, CLFFT_COMPLEX_INTERLEAVED, CLFFT_REAL,
-					  CLFFT_HERMITIAN_INTERLEAVED };
+	static const clfftLayout in[] = { CLFFT_COMPLEX_INTERLEAVED, CLFFT_COMPLEX_INTERLEAVED,
+					  CLFFT_REAL, CLFFT_HERMITIAN_INTERLEAVED };
 	static const clfftLayout out[] = { CLFFT_COMPLEX_INTERLEAVED, CLFFT_COMPLEX_INTERLEAVED,
 					   CLFFT_HERMITIAN_INTERLEAVED, CLFFT_REAL };
-	size_t in_stride[2] = { slow ? n->in_row : 1, n->in_row }, out_stride[2] = { slow ? n->out_row : 1, n->out_row };
+	size_t in_stride[2] = { slow ? n->in_row : 1, n->in_row },
+	       out_stride[2] = { slow ? n->out_row : 1, n->out_row };
 	clfftDim dim = slow ? CLFFT_1D : CLFFT_2D;
 	clfftStatus e = clfftSetPlanPrecision(h, CLFFT_SINGLE);
 
@@ -135,7 +136,8 @@ static int bake(struct clplan *p, bool in_place)
 	return 0;
 }
 
-/* The part as a memory object of its own: clFFT knows no offsets.  A sub-buffer where the device's alignment allows, otherwise a copy
+/* The part as a memory object of its own: clFFT knows no offsets.  A sub-buffer where the device's
+ * alignment allows, otherwise a copy
  * (*copied); the caller releases it. */
 static cl_mem view(const struct dev *d, const struct part *s, bool *copied)
 {
@@ -154,7 +156,8 @@ static cl_mem view(const struct dev *d, const struct part *s, bool *copied)
 	*copied = true;
 	m = clCreateBuffer(d->context, CL_MEM_READ_WRITE, s->bytes, NULL, &e);
 	if (m) {
-		e = clEnqueueCopyBuffer(d->queue, s->b->mem, m, s->offset, 0, s->bytes, 0, NULL, NULL);
+		e = clEnqueueCopyBuffer(d->queue, s->b->mem, m, s->offset, 0, s->bytes, 0, NULL,
+					NULL);
 		if (e != CL_SUCCESS) {
 			clReleaseMemObject(m);
 			m = NULL;
@@ -179,12 +182,15 @@ int clplan_run(struct clplan *p, const struct part *in, const struct part *out)
 		goto done;
 	if (!in_place && !(b = view(p->d, out, &copied_out)))
 		goto done;
-	e = (cl_int)clfftEnqueueTransform(p->h, p->backward ? CLFFT_BACKWARD : CLFFT_FORWARD, 1, &p->d->queue, 0, NULL, NULL,
-					  &a, in_place ? NULL : &b, NULL);
+	e = (cl_int)clfftEnqueueTransform(p->h, p->backward ? CLFFT_BACKWARD : CLFFT_FORWARD, 1,
+					  &p->d->queue, 0, NULL, NULL, &a, in_place ? NULL : &b,
+					  NULL);
 	if (e == CL_SUCCESS && in_place && copied_in)
-		e = clEnqueueCopyBuffer(p->d->queue, a, out->b->mem, 0, out->offset, out->bytes, 0, NULL, NULL);
+		e = clEnqueueCopyBuffer(p->d->queue, a, out->b->mem, 0, out->offset, out->bytes, 0,
+					NULL, NULL);
 	if (e == CL_SUCCESS && copied_out)
-		e = clEnqueueCopyBuffer(p->d->queue, b, out->b->mem, 0, out->offset, out->bytes, 0, NULL, NULL);
+		e = clEnqueueCopyBuffer(p->d->queue, b, out->b->mem, 0, out->offset, out->bytes, 0,
+					NULL, NULL);
 	if (e != CL_SUCCESS)
 		cl_failed(p->d->name, "clfftEnqueueTransform", e);
 	else

@@ -13,7 +13,9 @@
 #include "base/team.h"
 #include "dev/clplan.h"
 
-#define NO_DEVICE "no OpenCL device found, expected one: install pocl-opencl-icd (any CPU) or the driver of your GPU"
+#define NO_DEVICE                                                                                  \
+	"no OpenCL device found, expected one: install pocl-opencl-icd (any CPU) or the driver "   \
+	"of your GPU"
 
 /* One row of --device list. */
 struct entry {
@@ -77,7 +79,9 @@ static struct entry *entries_new(size_t *count)
 		for (cl_uint i = 0; i < nd && i < 64; i++) {
 			if (!device_number(id[i], CL_DEVICE_AVAILABLE))
 				continue;
-			e[n++] = (struct entry){ platform[p], id[i], device_number(id[i], CL_DEVICE_TYPE),
+			e[n++] = (struct entry){ platform[p],
+						 id[i],
+						 device_number(id[i], CL_DEVICE_TYPE),
 						 platform_text(platform[p], CL_PLATFORM_NAME),
 						 platform_text(platform[p], CL_PLATFORM_VERSION),
 						 device_text(id[i], CL_DEVICE_NAME) };
@@ -110,11 +114,14 @@ static void bound_pocl_threads(int threads)
 
 static void print_details(FILE *f, const struct entry *e)
 {
-	char *driver = device_text(e->id, CL_DRIVER_VERSION), *ext = device_text(e->id, CL_DEVICE_EXTENSIONS);
+	char *driver = device_text(e->id, CL_DRIVER_VERSION),
+	     *ext = device_text(e->id, CL_DEVICE_EXTENSIONS);
 
-	fprintf(f, "     driver %s, %llu compute units, %llu MHz, largest buffer %llu MiB, local memory %llu KiB, "
-		"work-groups up to %llu\n     %s\n", driver,
-		(unsigned long long)device_number(e->id, CL_DEVICE_MAX_COMPUTE_UNITS),
+	fprintf(f,
+		"     driver %s, %llu compute units, %llu MHz, largest buffer %llu MiB, local "
+		"memory %llu KiB, "
+		"work-groups up to %llu\n     %s\n",
+		driver, (unsigned long long)device_number(e->id, CL_DEVICE_MAX_COMPUTE_UNITS),
 		(unsigned long long)device_number(e->id, CL_DEVICE_MAX_CLOCK_FREQUENCY),
 		(unsigned long long)device_number(e->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE) >> 20,
 		(unsigned long long)device_number(e->id, CL_DEVICE_LOCAL_MEM_SIZE) >> 10,
@@ -133,12 +140,15 @@ int dev_list(FILE *f, bool verbose)
 	for (size_t i = 0; i < n; i++)
 		if (strlen(e[i].platform_name) > wide)
 			wide = strlen(e[i].platform_name);
-	fprintf(f, "index  type         %-*s  memory/MiB  device (version)\n", (int)wide, "platform");
+	fprintf(f, "index  type         %-*s  memory/MiB  device (version)\n", (int)wide,
+		"platform");
 	for (size_t i = 0; i < n; i++) {
 		char *version = device_text(e[i].id, CL_DEVICE_VERSION);
 
-		fprintf(f, "%5zu  %-11s  %-*s  %10llu  %s (%s)\n", i, type_name(e[i].type), (int)wide, e[i].platform_name,
-			(unsigned long long)device_number(e[i].id, CL_DEVICE_GLOBAL_MEM_SIZE) >> 20, e[i].name, version);
+		fprintf(f, "%5zu  %-11s  %-*s  %10llu  %s (%s)\n", i, type_name(e[i].type),
+			(int)wide, e[i].platform_name,
+			(unsigned long long)device_number(e[i].id, CL_DEVICE_GLOBAL_MEM_SIZE) >> 20,
+			e[i].name, version);
 		free(version);
 		if (verbose)
 			print_details(f, &e[i]);
@@ -158,7 +168,8 @@ static long first_of(const struct entry *e, size_t n, cl_device_type t)
 /* The version counts as part of the platform's name: PoCL calls itself that only there. */
 static bool is_called(const struct entry *e, const char *part)
 {
-	return strcasestr(e->platform_name, part) || strcasestr(e->platform_version, part) || strcasestr(e->name, part);
+	return strcasestr(e->platform_name, part) || strcasestr(e->platform_version, part) ||
+	       strcasestr(e->name, part);
 }
 
 /* The entry that the specification names, or -1 after reporting. */
@@ -182,7 +193,9 @@ static long choose(const struct entry *e, size_t n, const char *spec)
 		unsigned long k = strtoul(spec, NULL, 10);
 
 		if (k >= n)
-			return error("'--device %s': there are %zu devices, expected an index below that", spec, n);
+			return error("'--device %s': there are %zu devices, expected an index "
+				     "below that",
+				     spec, n);
 		return (long)k;
 	} else {
 		for (size_t k = 0; k < n && i < 0; k++)
@@ -190,7 +203,8 @@ static long choose(const struct entry *e, size_t n, const char *spec)
 				i = (long)k;
 	}
 	if (i < 0)
-		error("'--device %s': none of the %zu devices, expected one of --device list", spec, n);
+		error("'--device %s': none of the %zu devices, expected one of --device list", spec,
+		      n);
 	return i;
 }
 
@@ -230,10 +244,13 @@ static int read_limits(struct dev *d, const char *mem)
 
 	d->mem = dev_mem_parse(mem ? mem : "80%", total);
 	if (d->mem == SIZE_MAX)
-		return error("'--mem %s': expected a size such as 512M or 4G, or a percentage such as 50%%", mem);
+		return error("'--mem %s': expected a size such as 512M or 4G, or a percentage such "
+			     "as 50%%",
+			     mem);
 	d->largest = device_number(d->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
 	d->max_group = device_number(d->id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
-	e = clGetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof d->max_local, d->max_local, NULL);
+	e = clGetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof d->max_local, d->max_local,
+			    NULL);
 	return e == CL_SUCCESS ? 0 : cl_failed(d->name, "clGetDeviceInfo", e);
 }
 
@@ -274,8 +291,9 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->name = mem_printf("%s: %s", e[i].platform_name, e[i].name);
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
 	d->keeps_binaries = strcasecmp(e[i].platform_name, "Portable Computing Language") == 0;
-	d->wide = d->keeps_binaries;	/* others take minutes to compile vectors of 16 */
-	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 && !getenv("SCOPELINE_NO_FP64");
+	d->wide = d->keeps_binaries; /* others take minutes to compile vectors of 16 */
+	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 &&
+		  !getenv("SCOPELINE_NO_FP64");
 	team_set_size(o->threads);
 	d->threads = team_size();
 	d->work_group = o->work_group;

@@ -13,18 +13,19 @@
 struct fft {
 	struct dev *d;
 	struct fft_desc n;
-	struct hostfft *host;		/* one of the two */
+	struct hostfft *host; /* one of the two */
 	struct clplan *cl;
-	size_t in_size, out_size;	/* bytes of an element */
-	size_t in_count, out_count;	/* elements from the first to behind the last of the batch */
-	size_t bytes;			/* that must move, for the profile */
+	size_t in_size, out_size;   /* bytes of an element */
+	size_t in_count, out_count; /* elements from the first to behind the last of the batch */
+	size_t bytes;		    /* that must move, for the profile */
 	const char *name;
 };
 
 /* Fills in dense strides and whole ranges. */
 static void complete(struct fft_desc *n)
 {
-	size_t half = n->nx / 2 + 1, in = n->kind == FFT_C2R ? half : n->nx, out = n->kind == FFT_R2C ? half : n->nx;
+	size_t half = n->nx / 2 + 1, in = n->kind == FFT_C2R ? half : n->nx,
+	       out = n->kind == FFT_R2C ? half : n->nx;
 
 	if (n->batch == 0)
 		n->batch = 1;
@@ -36,7 +37,8 @@ static void complete(struct fft_desc *n)
 		n->in_dist = n->ny * n->in_row;
 	if (n->out_dist == 0)
 		n->out_dist = n->ny * n->out_row;
-	if (n->kind == FFT_C2R || (n->rows_lo == 0 && n->rows_hi == 0) || n->rows_lo + n->rows_hi >= n->ny) {
+	if (n->kind == FFT_C2R || (n->rows_lo == 0 && n->rows_hi == 0) ||
+	    n->rows_lo + n->rows_hi >= n->ny) {
 		n->rows_lo = n->ny;
 		n->rows_hi = 0;
 	}
@@ -93,7 +95,8 @@ static struct clplan *try_clfft(struct dev *d, struct fft_desc *n, bool slow)
 	if (p)
 		*n = whole;
 	else if (!said) {
-		info("%zu x %zu: not a size for clFFT, transformed by FFTW through host memory", n->ny, n->nx);
+		info("%zu x %zu: not a size for clFFT, transformed by FFTW through host memory",
+		     n->ny, n->nx);
 		said = true;
 	}
 	return p;
@@ -147,16 +150,18 @@ bool fft_prunes(const struct dev *d)
 	return d->fft == FFT_FFTW;
 }
 
-static int check_side(const struct fft *f, const char *side, const struct buf *b, size_t offset, size_t count, size_t size)
+static int check_side(const struct fft *f, const char *side, const struct buf *b, size_t offset,
+		      size_t count, size_t size)
 {
 	if (offset > b->bytes / size || count > b->bytes / size - offset)
-		return error("'%s': %s of %zu elements at %zu in a buffer of %zu bytes", f->name, side, count, offset,
-			     b->bytes);
+		return error("'%s': %s of %zu elements at %zu in a buffer of %zu bytes", f->name,
+			     side, count, offset, b->bytes);
 	return 0;
 }
 
 /* Through host memory: on CPU devices the buffers' own. */
-static int run_on_host(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, size_t out_offset)
+static int run_on_host(struct fft *f, struct buf *in, size_t in_offset, struct buf *out,
+		       size_t out_offset)
 {
 	char *a = buf_map(in, MAP_READ | MAP_WRITE), *b = a;
 	double t;
@@ -179,7 +184,8 @@ static int run_on_host(struct fft *f, struct buf *in, size_t in_offset, struct b
 	return buf_unmap(in) != 0 ? -1 : rc;
 }
 
-static int run_clfft(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, size_t out_offset)
+static int run_clfft(struct fft *f, struct buf *in, size_t in_offset, struct buf *out,
+		     size_t out_offset)
 {
 	struct part a = { in, in_offset * f->in_size, f->in_count * f->in_size };
 	struct part b = { out, out_offset * f->out_size, f->out_count * f->out_size };
@@ -187,7 +193,8 @@ static int run_clfft(struct fft *f, struct buf *in, size_t in_offset, struct buf
 
 	if (!profile_enabled())
 		return clplan_run(f->cl, &a, &b);
-	if (dev_finish(f->d) != 0)	/* a transform is several launches: only the whole can be timed */
+	if (dev_finish(f->d) !=
+	    0) /* a transform is several launches: only the whole can be timed */
 		return -1;
 	t = profile_begin();
 	if (clplan_run(f->cl, &a, &b) != 0 || dev_finish(f->d) != 0)
@@ -206,9 +213,10 @@ int fft_run(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, si
 	return run_on_host(f, in, in_offset, out, out_offset);
 }
 
-/* Sizes whose FFTW_ESTIMATE plan is two steps of wide SIMD codelets: 2 to 3 times the speed of their neighbours, measured with
- * FFTW 3.3.10 and AVX2.  Multiples of 2 that are none of 4 take another 1.5 times as long, since codelets work on 4 numbers. */
-static const size_t fast[] = { 48,  64,	 96,  128, 144, 160, 192,  200,	 240,  256,
+/* Sizes whose FFTW_ESTIMATE plan is two steps of wide SIMD codelets: 2 to 3 times the speed of
+ * their neighbours, measured with FFTW 3.3.10 and AVX2.  Multiples of 2 that are none of 4 take
+ * another 1.5 times as long, since codelets work on 4 numbers. */
+static const size_t fast[] = { 48,  64,	 96,  128, 144, 160,  192,  200,  240,	256,
 			       320, 384, 400, 512, 640, 1024, 1280, 2048, 2560, 4096 };
 
 size_t fft_good_size(size_t n)

@@ -1,6 +1,7 @@
-/* Rows, then columns, each by one-dimensional FFTW plans on aligned scratch: every one-dimensional transform runs the same plan from
- * memory of the same alignment, wherever its data lie and whichever thread runs it, so that its bytes never differ.  Columns are
- * transposed into contiguous memory in blocks: FFTW's strided plans take 1.5 to 3 times as long (bench/fft.c). */
+/* Rows, then columns, each by one-dimensional FFTW plans on aligned scratch: every one-dimensional
+ * transform runs the same plan from memory of the same alignment, wherever its data lie and
+ * whichever thread runs it, so that its bytes never differ.  Columns are transposed into contiguous
+ * memory in blocks: FFTW's strided plans take 1.5 to 3 times as long (bench/fft.c). */
 #include "dev/hostfft.h"
 
 #include <complex.h>
@@ -14,28 +15,32 @@
 #include "base/team.h"
 
 enum {
-	BLOCK = 16,	/* columns gathered at a time */
-	ROWS = 16,	/* rows of one task */
+	BLOCK = 16, /* columns gathered at a time */
+	ROWS = 16,  /* rows of one task */
 };
 
 typedef float complex cfloat;
-typedef double v2 __attribute__((vector_size(16), aligned(8), may_alias));	/* two complex numbers, only moved */
+typedef double v2 __attribute__((vector_size(16), aligned(8),
+				 may_alias)); /* two complex numbers, only moved */
 typedef long v2i __attribute__((vector_size(16)));
-typedef float v4 __attribute__((vector_size(16), aligned(8), may_alias));	/* the same, computed with */
+typedef float v4
+	__attribute__((vector_size(16), aligned(8), may_alias)); /* the same, computed with */
 typedef int v4i __attribute__((vector_size(16)));
 
 struct hostfft {
 	struct fft_desc n;
-	bool slow, half;	/* half: real rows as complex ones of half the length */
+	bool slow, half; /* half: real rows as complex ones of half the length */
 	int threads;
-	size_t pitch;		/* between columns in the scratch */
-	size_t scratch_size;	/* complex numbers of one thread's one scratch; there are two */
+	size_t pitch;	     /* between columns in the scratch */
+	size_t scratch_size; /* complex numbers of one thread's one scratch; there are two */
 	cfloat *scratch, *turn;
 	fftwf_plan row, col;
 };
 
-/* dst[c][r] = src[r][c] of complex numbers, pitches in numbers; 8 rows at a time, so that a line of dst is filled at once. */
-static void transpose(const cfloat *src, size_t src_pitch, cfloat *dst, size_t dst_pitch, size_t rows, size_t cols)
+/* dst[c][r] = src[r][c] of complex numbers, pitches in numbers; 8 rows at a time, so that a line of
+ * dst is filled at once. */
+static void transpose(const cfloat *src, size_t src_pitch, cfloat *dst, size_t dst_pitch,
+		      size_t rows, size_t cols)
 {
 	const v2i lo = { 0, 2 }, hi = { 1, 3 };
 	size_t r, c;
@@ -45,7 +50,8 @@ static void transpose(const cfloat *src, size_t src_pitch, cfloat *dst, size_t d
 			const cfloat *s = src + r * src_pitch + c;
 			cfloat *d = dst + c * dst_pitch + r;
 			/* all loads first: they are what takes the time */
-			v2 a0 = *(const v2 *)s, a1 = *(const v2 *)(s += src_pitch), a2 = *(const v2 *)(s += src_pitch);
+			v2 a0 = *(const v2 *)s, a1 = *(const v2 *)(s += src_pitch),
+			   a2 = *(const v2 *)(s += src_pitch);
 			v2 a3 = *(const v2 *)(s += src_pitch), a4 = *(const v2 *)(s += src_pitch);
 			v2 a5 = *(const v2 *)(s += src_pitch), a6 = *(const v2 *)(s += src_pitch);
 			v2 a7 = *(const v2 *)(s += src_pitch);
@@ -69,21 +75,23 @@ static void transpose(const cfloat *src, size_t src_pitch, cfloat *dst, size_t d
 			dst[c * dst_pitch + r] = src[r * src_pitch + c];
 }
 
-static inline v4 swap(v4 a)	/* two complex numbers change places */
+static inline v4 swap(v4 a) /* two complex numbers change places */
 {
 	return __builtin_shuffle(a, (v4i){ 2, 3, 0, 1 });
 }
 
-static inline v4 turn_by(v4 w, v4 a)	/* complex products, rounded as the scalar ones */
+static inline v4 turn_by(v4 w, v4 a) /* complex products, rounded as the scalar ones */
 {
-	v4 re = __builtin_shuffle(w, (v4i){ 0, 0, 2, 2 }), im = __builtin_shuffle(w, (v4i){ 1, 1, 3, 3 });
+	v4 re = __builtin_shuffle(w, (v4i){ 0, 0, 2, 2 }),
+	   im = __builtin_shuffle(w, (v4i){ 1, 1, 3, 3 });
 
 	return re * a + (v4){ -1, 1, -1, 1 } * im * __builtin_shuffle(a, (v4i){ 1, 0, 3, 2 });
 }
 
-/* Real transforms of even length 2 h through complex ones of length h: FFTW's real codelets are not vectorised, which costs a
- * factor of two.  With z[m] = x[2m] + i x[2m+1]:  X[k] = E + T O,  X[h-k]* = E - T O,  E, O = (Z[k] +- Z[h-k]*) / 2,
- * T = -i exp(-pi i k / h) = turn[k].  (Numerical Recipes, 12.3.)  Writes X[0 .. wanted - 1]. */
+/* Real transforms of even length 2 h through complex ones of length h: FFTW's real codelets are not
+ * vectorised, which costs a factor of two.  With z[m] = x[2m] + i x[2m+1]:  X[k] = E + T O, X[h-k]*
+ * = E - T O,  E, O = (Z[k] +- Z[h-k]*) / 2, T = -i exp(-pi i k / h) = turn[k].  (Numerical
+ * Recipes, 12.3.)  Writes X[0 .. wanted - 1]. */
 static void split(const cfloat *turn, const cfloat *z, size_t h, cfloat *x, size_t wanted)
 {
 	const v4 conj = { 1, -1, 1, -1 };
@@ -101,12 +109,13 @@ static void split(const cfloat *turn, const cfloat *z, size_t h, cfloat *x, size
 		cfloat a = z[k], b = conjf(z[h - k]), o = a - b;
 		float tr = crealf(turn[k]), ti = cimagf(turn[k]);
 
-		x[k] = 0.5f * ((a + b) + CMPLXF(tr * crealf(o) - ti * cimagf(o), tr * cimagf(o) + ti * crealf(o)));
+		x[k] = 0.5f * ((a + b) + CMPLXF(tr * crealf(o) - ti * cimagf(o),
+						tr * cimagf(o) + ti * crealf(o)));
 	}
 }
 
-/* The reverse, unnormalised: Z[k] = (X[k] + X[h-k]*) + conj(T) (X[k] - X[h-k]*).  The imaginary parts of X[0] and X[h] are
- * ignored, as FFTW does. */
+/* The reverse, unnormalised: Z[k] = (X[k] + X[h-k]*) + conj(T) (X[k] - X[h-k]*).  The imaginary
+ * parts of X[0] and X[h] are ignored, as FFTW does. */
 static void join(const cfloat *turn, const cfloat *x, size_t h, cfloat *z)
 {
 	const v4 conj = { 1, -1, 1, -1 };
@@ -122,7 +131,8 @@ static void join(const cfloat *turn, const cfloat *x, size_t h, cfloat *z)
 		cfloat a = x[k], b = conjf(x[h - k]), o = a - b;
 		float tr = crealf(turn[k]), ti = -cimagf(turn[k]);
 
-		z[k] = (a + b) + CMPLXF(tr * crealf(o) - ti * cimagf(o), tr * cimagf(o) + ti * crealf(o));
+		z[k] = (a + b) +
+		       CMPLXF(tr * crealf(o) - ti * cimagf(o), tr * cimagf(o) + ti * crealf(o));
 	}
 }
 
@@ -207,10 +217,12 @@ static size_t blocks(size_t columns)
 }
 
 /* The i-th block of wanted columns, in place on data [ny][pitch]. */
-static void run_block(const struct hostfft *h, cfloat *data, size_t pitch, size_t i, cfloat *a, cfloat *b)
+static void run_block(const struct hostfft *h, cfloat *data, size_t pitch, size_t i, cfloat *a,
+		      cfloat *b)
 {
 	const struct fft_desc *n = &h->n;
-	size_t lo = blocks(n->cols_lo), end = n->cols_lo, x = i * BLOCK, w, rows = n->rows_lo, top = n->ny - n->rows_hi;
+	size_t lo = blocks(n->cols_lo), end = n->cols_lo, x = i * BLOCK, w, rows = n->rows_lo,
+	       top = n->ny - n->rows_hi;
 
 	if (i >= lo) {
 		x = n->nx - n->cols_hi + (i - lo) * BLOCK;
@@ -223,7 +235,8 @@ static void run_block(const struct hostfft *h, cfloat *data, size_t pitch, size_
 			memset(a + c * h->pitch + rows, 0, (top - rows) * sizeof *a);
 	transpose(data + top * pitch + x, pitch, a + top, h->pitch, n->ny - top, w);
 	for (size_t c = 0; c < w; c++)
-		fftwf_execute_dft(h->col, (fftwf_complex *)(a + c * h->pitch), (fftwf_complex *)(b + c * h->pitch));
+		fftwf_execute_dft(h->col, (fftwf_complex *)(a + c * h->pitch),
+				  (fftwf_complex *)(b + c * h->pitch));
 	transpose(b, h->pitch, data + x, pitch, w, n->ny);
 }
 
@@ -231,11 +244,13 @@ static char *item(const struct hostfft *h, char *base, size_t i, bool output)
 {
 	bool real = h->n.kind == (output ? FFT_C2R : FFT_R2C);
 
-	return base + i * (output ? h->n.out_dist : h->n.in_dist) * (real ? sizeof(float) : sizeof(cfloat));
+	return base + i * (output ? h->n.out_dist : h->n.in_dist) *
+			      (real ? sizeof(float) : sizeof(cfloat));
 }
 
 /* One transform by the calling thread alone: its rows and columns stay in that core's cache. */
-static void run_whole(const struct hostfft *h, void *in, void *out, size_t rows, size_t cols, cfloat *a, cfloat *b)
+static void run_whole(const struct hostfft *h, void *in, void *out, size_t rows, size_t cols,
+		      cfloat *a, cfloat *b)
 {
 	if (h->n.kind == FFT_C2R)
 		for (size_t k = 0; k < cols; k++)
@@ -264,8 +279,8 @@ static void whole_task(void *context, size_t i, int member)
 	const struct call *c = context;
 	cfloat *a = scratch_of(c->h, member);
 
-	run_whole(c->h, item(c->h, c->in, i, false), item(c->h, c->out, i, true), c->rows, c->cols, a,
-		  a + c->h->scratch_size);
+	run_whole(c->h, item(c->h, c->in, i, false), item(c->h, c->out, i, true), c->rows, c->cols,
+		  a, a + c->h->scratch_size);
 }
 
 static void rows_task(void *context, size_t i, int member)
@@ -292,7 +307,8 @@ static void cols_task(void *context, size_t i, int member)
 /* As many transforms as divide evenly are run each by one thread, the rest each by all threads. */
 void hostfft_run(const struct hostfft *h, void *in, void *out)
 {
-	size_t rows = h->slow ? 0 : h->n.rows_lo + h->n.rows_hi, cols = blocks(h->n.cols_lo) + blocks(h->n.cols_hi);
+	size_t rows = h->slow ? 0 : h->n.rows_lo + h->n.rows_hi,
+	       cols = blocks(h->n.cols_lo) + blocks(h->n.cols_hi);
 	struct call c = { h, in, out, rows, cols };
 	size_t whole = h->n.batch / (size_t)h->threads * (size_t)h->threads;
 
@@ -318,8 +334,9 @@ static int make_plans(struct hostfft *h)
 	if (h->slow)
 		return h->col ? 0 : -1;
 	if (h->half)
-		h->row = h->n.kind == FFT_R2C ? fftwf_plan_dft_1d(nx / 2, a, b, sign, FFTW_ESTIMATE)
-					      : fftwf_plan_dft_1d(nx / 2, b, a, sign, FFTW_ESTIMATE);
+		h->row = h->n.kind == FFT_R2C
+				 ? fftwf_plan_dft_1d(nx / 2, a, b, sign, FFTW_ESTIMATE)
+				 : fftwf_plan_dft_1d(nx / 2, b, a, sign, FFTW_ESTIMATE);
 	else if (h->n.kind == FFT_R2C)
 		h->row = fftwf_plan_dft_r2c_1d(nx, (float *)a, b, FFTW_ESTIMATE);
 	else if (h->n.kind == FFT_C2R)
@@ -339,11 +356,13 @@ struct hostfft *hostfft_new(const struct fft_desc *desc, bool slow, int threads)
 	h->slow = slow;
 	h->half = real && desc->nx % 2 == 0;
 	h->threads = threads;
-	h->pitch = (desc->ny + 7) / 8 * 8 + 8;	/* a line more: powers of two would share cache sets */
+	h->pitch =
+		(desc->ny + 7) / 8 * 8 + 8; /* a line more: powers of two would share cache sets */
 	h->scratch_size = BLOCK * h->pitch;
 	if (!slow && h->scratch_size < (real ? row : desc->nx))
 		h->scratch_size = ((real ? row : desc->nx) + 7) / 8 * 8;
-	h->scratch = mem_try("FFT scratch", 2 * (size_t)threads * h->scratch_size, sizeof *h->scratch);
+	h->scratch =
+		mem_try("FFT scratch", 2 * (size_t)threads * h->scratch_size, sizeof *h->scratch);
 	if (!h->scratch)
 		goto failed;
 	if (h->half) {

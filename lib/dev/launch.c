@@ -22,7 +22,8 @@ static void show_log(struct dev *d, cl_program p)
 	size_t n = 0;
 	char *log, *line, *rest;
 
-	if (clGetProgramBuildInfo(p, d->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &n) != CL_SUCCESS || n == 0)
+	if (clGetProgramBuildInfo(p, d->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &n) != CL_SUCCESS ||
+	    n == 0)
 		return;
 	log = mem_new(n + 1, 1);
 	if (clGetProgramBuildInfo(p, d->id, CL_PROGRAM_BUILD_LOG, n, log, NULL) == CL_SUCCESS)
@@ -34,7 +35,8 @@ static void show_log(struct dev *d, cl_program p)
 static cl_program build(struct dev *d, const char *name, const char *source)
 {
 	const char *text[2] = { source_of("cl/common.clh"), source };
-	char *options = mem_printf("-cl-std=CL1.2%s%s", d->fp64 ? " -DHAVE_FP64" : "", d->wide ? " -DWIDE" : "");
+	char *options = mem_printf("-cl-std=CL1.2%s%s", d->fp64 ? " -DHAVE_FP64" : "",
+				   d->wide ? " -DWIDE" : "");
 	char *path = binary_path(d, text, options);
 	cl_int e;
 	cl_program p = path ? binary_load(d, path, options) : NULL;
@@ -139,8 +141,9 @@ static int set_args(const struct kernel *k, const struct arg *args, size_t n)
 			char name[64] = "";
 
 			clGetKernelArgInfo(k->k, i, CL_KERNEL_ARG_NAME, sizeof name, name, NULL);
-			return error("'%s': %s for argument %u%s%s (%zu bytes)", k->name, cl_error_name(e), i + 1,
-				     *name ? " " : "", name, a->is_buf ? sizeof mem : a->size);
+			return error("'%s': %s for argument %u%s%s (%zu bytes)", k->name,
+				     cl_error_name(e), i + 1, *name ? " " : "", name,
+				     a->is_buf ? sizeof mem : a->size);
 		}
 	}
 	return 0;
@@ -156,7 +159,8 @@ static size_t power_of_two(size_t n, size_t most)
 	return p;
 }
 
-/* PoCL compiles a kernel once per work-group size: the default must not depend on an image's size but for tiny ones. */
+/* PoCL compiles a kernel once per work-group size: the default must not depend on an image's size
+ * but for tiny ones. */
 static void work_group(const struct dev *d, const struct ndrange *r, size_t local[3])
 {
 	size_t most = d->cpu ? 64 : 256;
@@ -168,12 +172,14 @@ static void work_group(const struct dev *d, const struct ndrange *r, size_t loca
 	if (r->local[0])
 		return;
 	if (d->work_group > 0)
-		local[0] = (size_t)d->work_group < d->max_group ? (size_t)d->work_group : d->max_group;
+		local[0] =
+			(size_t)d->work_group < d->max_group ? (size_t)d->work_group : d->max_group;
 	else
 		local[0] = power_of_two(r->n[0], most);
 }
 
-int dev_run_args(struct dev *d, const char *name, struct ndrange range, const struct arg *args, size_t n)
+int dev_run_args(struct dev *d, const char *name, struct ndrange range, const struct arg *args,
+		 size_t n)
 {
 	struct kernel *k = find(d, name);
 	size_t local[3], global[3];
@@ -187,10 +193,13 @@ int dev_run_args(struct dev *d, const char *name, struct ndrange range, const st
 	work_group(d, &range, local);
 	for (int i = 0; i < 3; i++)
 		global[i] = (range.n[i] + local[i] - 1) / local[i] * local[i];
-	e = clEnqueueNDRangeKernel(d->queue, k->k, 3, NULL, global, local, 0, NULL, d->profiled ? &event : NULL);
+	e = clEnqueueNDRangeKernel(d->queue, k->k, 3, NULL, global, local, 0, NULL,
+				   d->profiled ? &event : NULL);
 	if (e != CL_SUCCESS)
-		return error("'%s': %s in clEnqueueNDRangeKernel, %zu x %zu x %zu in groups of %zu x %zu x %zu", name,
-			     cl_error_name(e), global[0], global[1], global[2], local[0], local[1], local[2]);
+		return error("'%s': %s in clEnqueueNDRangeKernel, %zu x %zu x %zu in groups of %zu "
+			     "x %zu x %zu",
+			     name, cl_error_name(e), global[0], global[1], global[2], local[0],
+			     local[1], local[2]);
 	return d->profiled ? profile_event(name, event, 0) : 0;
 }
 

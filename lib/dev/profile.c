@@ -22,7 +22,7 @@ struct table {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table kernels, stages;
-static struct table bytes_of;	/* what dev_profile_bytes said: bytes per launch */
+static struct table bytes_of; /* what dev_profile_bytes said: bytes per launch */
 static bool enabled;
 
 static struct entry *find(struct table *t, const char *name)
@@ -106,7 +106,8 @@ int profile_event(const char *kernel, cl_event event, size_t bytes)
 	cl_int e = clWaitForEvents(1, &event);
 
 	if (e == CL_SUCCESS)
-		e = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL);
+		e = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof from, &from,
+					    NULL);
 	if (e == CL_SUCCESS)
 		e = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL);
 	clReleaseEvent(event);
@@ -137,7 +138,8 @@ static void print_text(FILE *f, const char *what, const char *calls, const struc
 	for (size_t i = 0; i < t->n; i++)
 		if ((int)strlen(t->e[i].name) > wide)
 			wide = (int)strlen(t->e[i].name);
-	fprintf(f, "%-*s  %9s  %11s  %11s  %9s\n", wide, what, calls, "total/ms", "mean/ms", "GB/s");
+	fprintf(f, "%-*s  %9s  %11s  %11s  %9s\n", wide, what, calls, "total/ms", "mean/ms",
+		"GB/s");
 	for (size_t i = 0; i < t->n; i++) {
 		const struct entry *e = &t->e[i];
 
@@ -153,8 +155,9 @@ static void print_text(FILE *f, const char *what, const char *calls, const struc
 static void print_csv(FILE *f, const char *what, const struct table *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		fprintf(f, "%s,%s,%zu,%.9g,%.9g,%.0f,%.9g\n", what, t->e[i].name, t->e[i].calls, t->e[i].seconds,
-			1e3 * t->e[i].seconds / (double)t->e[i].calls, t->e[i].bytes, rate(&t->e[i]));
+		fprintf(f, "%s,%s,%zu,%.9g,%.9g,%.0f,%.9g\n", what, t->e[i].name, t->e[i].calls,
+			t->e[i].seconds, 1e3 * t->e[i].seconds / (double)t->e[i].calls,
+			t->e[i].bytes, rate(&t->e[i]));
 }
 
 int profile_print(FILE *f, bool csv)

@@ -39,7 +39,8 @@ size_t hull_of(const struct grid_point *point, size_t n, struct grid_point *hull
 
 	if (n == 0)
 		return 0;
-	/* by ascending y a left turn runs along the right side of the shape, back along its left one */
+	/* by ascending y a left turn runs along the right side of the shape, back along its left
+	 * one */
 	for (size_t i = 0; i < n; i++)
 		m = append(hull, 0, m, point[i]);
 	if (m == 1)
@@ -50,7 +51,8 @@ size_t hull_of(const struct grid_point *point, size_t n, struct grid_point *hull
 	if (hull[m - 1].x == hull[0].x && hull[m - 1].y == hull[0].y)
 		m--;
 	for (size_t i = 1; i < m; i++)
-		if (hull[i].x < hull[first].x || (hull[i].x == hull[first].x && hull[i].y < hull[first].y))
+		if (hull[i].x < hull[first].x ||
+		    (hull[i].x == hull[first].x && hull[i].y < hull[first].y))
 			first = i;
 	/* turn the ring until `first` leads: three reversals */
 	reverse(hull, first);
@@ -71,7 +73,8 @@ static wide cross(struct grid_point o, struct grid_point a, struct grid_point b)
 	return c < 0 ? -c : c;
 }
 
-/* The corner that sees a, b under the smallest angle: the greatest cotangent. -1: there is no other. */
+/* The corner that sees a, b under the smallest angle: the greatest cotangent. -1: there is no
+ * other. */
 static long nearest_angle(const struct grid_point *h, size_t n, size_t a, size_t b, wide *cosine)
 {
 	wide best = 0, width = 1;
@@ -84,7 +87,8 @@ static long nearest_angle(const struct grid_point *h, size_t n, size_t a, size_t
 			continue;
 		d = dot(h[i], h[a], h[b]);
 		c = cross(h[i], h[a], h[b]);
-		/* within 2^31 the factors keep below 2^63: the hull is taken relative to its corner */
+		/* within 2^31 the factors keep below 2^63: the hull is taken relative to its corner
+		 */
 		if (at < 0 || d * width > best * c) {
 			best = d;
 			width = c;
@@ -180,7 +184,8 @@ struct circle circle_double(const struct grid_point *h, size_t n)
 
 		return (struct circle){ y, x, sqrt((y - a.y) * (y - a.y) + (x - a.x) * (x - a.x)) };
 	}
-	/* every round widens the circle; rounding could make two rounds undo each other, so they are counted */
+	/* every round widens the circle; rounding could make two rounds undo each other, so they
+	 * are counted */
 	for (size_t round = 0;; round++) {
 		struct real_point a = real(h[s0]), b = real(h[s1]);
 		double best[3] = { 0, 0, INFINITY };

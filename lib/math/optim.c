@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static const double difference[3] = { 1e-2, 1e-3, 1e-3 };	/* newton's steps: slices, rad, rad */
-static const double least_zenith = 1e-6;	/* polar coordinates have no direction below */
+static const double difference[3] = { 1e-2, 1e-3, 1e-3 }; /* newton's steps: slices, rad, rad */
+static const double least_zenith = 1e-6; /* polar coordinates have no direction below */
 static const double widest_tilt = 0.9;
 
 static void start_stage(struct optim *o);
@@ -236,7 +236,7 @@ static void bfgs_end(struct optim *o)
 {
 	double p[3];
 
-	if (!isfinite(o->good_loss)) {	/* not even at the start */
+	if (!isfinite(o->good_loss)) { /* not even at the start */
 		o->good_loss = NAN;
 		end_broken(o);
 		return;
@@ -309,7 +309,8 @@ static void bfgs_update(struct optim *o, const double s[3], const double y[3])
 			v[i][j] = (i == j) - s[i] * y[j] / sy;
 	for (int i = 0; i < 3; i++)
 		for (int j = 0; j < 3; j++)
-			vh[i][j] = v[i][0] * o->h[0][j] + v[i][1] * o->h[1][j] + v[i][2] * o->h[2][j];
+			vh[i][j] =
+				v[i][0] * o->h[0][j] + v[i][1] * o->h[1][j] + v[i][2] * o->h[2][j];
 	for (int i = 0; i < 3; i++)
 		for (int j = 0; j < 3; j++)
 			o->h[i][j] = dot(vh[i], v[j]) + s[i] * s[j] / sy;
@@ -373,7 +374,8 @@ static double grid_value(const struct optim *o, int a)
 
 	if (x->n == 0 || !is_free(o, a))
 		return o->p[a];
-	return x->n == 1 ? x->centre : x->centre - x->half + 2 * x->half * (double)o->i[a] / (double)(x->n - 1);
+	return x->n == 1 ? x->centre
+			 : x->centre - x->half + 2 * x->half * (double)o->i[a] / (double)(x->n - 1);
 }
 
 static void tell_grid(struct optim *o, double loss)
@@ -409,7 +411,9 @@ static void start_stage(struct optim *o)
 	memset(o->i, 0, sizeof o->i);
 	o->prod = 1;
 	o->first = true;
-	o->at = o->stage->method == OPTIM_GRID ? AT_GRID : o->stage->method == OPTIM_BFGS ? AT_LINE : AT_STEP;
+	o->at = o->stage->method == OPTIM_GRID	 ? AT_GRID
+		: o->stage->method == OPTIM_BFGS ? AT_LINE
+						 : AT_STEP;
 	if (o->at != AT_LINE)
 		return;
 	bfgs_identity(o, 1);
@@ -419,10 +423,14 @@ static void start_stage(struct optim *o)
 	copy(o->un, o->u);
 }
 
-void optim_init(struct optim *o, const struct optim_stage *stage, size_t stages, const double p0[3], double z_limit,
-		optim_trace *trace, void *arg)
+void optim_init(struct optim *o, const struct optim_stage *stage, size_t stages, const double p0[3],
+		double z_limit, optim_trace *trace, void *arg)
 {
-	*o = (struct optim){ .loss = NAN, .stage = stage, .left = stages, .z_limit = z_limit, .trace = trace,
+	*o = (struct optim){ .loss = NAN,
+			     .stage = stage,
+			     .left = stages,
+			     .z_limit = z_limit,
+			     .trace = trace,
 			     .trace_arg = arg };
 	copy(o->p, p0);
 	start_stage(o);

@@ -66,7 +66,8 @@ static void flatten(float *a, size_t ny, size_t nx, size_t size)
 	free(mean);
 }
 
-void contrast_pad(const struct tile_box *box, size_t pad, const float *src, size_t stride, float *out)
+void contrast_pad(const struct tile_box *box, size_t pad, const float *src, size_t stride,
+		  float *out)
 {
 	size_t ny = box->h + 2 * pad, nx = box->w + 2 * pad;
 
@@ -95,7 +96,8 @@ static void apply_taper(double frac, size_t ny, size_t nx, float *a)
 	free(wy);
 }
 
-int contrast_plane(const struct contrast *c, const struct tile_box *box, const float *src, size_t stride, float *out)
+int contrast_plane(const struct contrast *c, const struct tile_box *box, const float *src,
+		   size_t stride, float *out)
 {
 	size_t ny = box->h + 2 * c->pad, nx = box->w + 2 * c->pad;
 	double sum = 0, mean, scale;

@@ -6,21 +6,24 @@
 #include "base/mem.h"
 #include "tilt/levels.h"
 
-static int tile(struct thick *t, const char *name, const float *stack, const struct tile_plan *plan, size_t i,
-		const struct tilt *tilt, float *out)
+static int tile(struct thick *t, const char *name, const float *stack, const struct tile_plan *plan,
+		size_t i, const struct tilt *tilt, float *out)
 {
 	const struct tile_box *b = &plan->box[i];
 	int rc = thick_transfer(t, tilt);
 
 	if (rc > 0)
-		return error("'%s': tile %zu: zenith %g rad leaves no light in the objective (dark field)", name, i, tilt->zenith);
+		return error("'%s': tile %zu: zenith %g rad leaves no light in the objective (dark "
+			     "field)",
+			     name, i, tilt->zenith);
 	if (rc == 0)
 		rc = thick_invert(t, stack, b->y, b->x, plan->ny, plan->nx, out);
-	return rc > 0 ? error("'%s': the mean of tile %zu is not positive and finite", name, i) : rc;
+	return rc > 0 ? error("'%s': the mean of tile %zu is not positive and finite", name, i)
+		      : rc;
 }
 
-int field_thick(struct dev *d, const struct field_opts *o, const char *name, float *stack, size_t nz,
-		const struct tile_plan *plan, const struct tilt *tilt)
+int field_thick(struct dev *d, const struct field_opts *o, const char *name, float *stack,
+		size_t nz, const struct tile_plan *plan, const struct tilt *tilt)
 {
 	size_t n = plan->count, pixels = plan->h * plan->w;
 	float *store = NULL;
@@ -49,7 +52,8 @@ int field_thick(struct dev *d, const struct field_opts *o, const char *name, flo
 	if (o->match)
 		tile_levels(plan, o->blend, o->sigma_frac, image, nz, offset);
 	for (size_t z = 0; z < nz; z++) {
-		tile_blend(plan, o->blend, o->sigma_frac, image, offset, stack + z * plan->ny * plan->nx);
+		tile_blend(plan, o->blend, o->sigma_frac, image, offset,
+			   stack + z * plan->ny * plan->nx);
 		for (size_t i = 0; i < n; i++)
 			image[i] += pixels;
 	}
@@ -62,20 +66,21 @@ done:
 	return rc;
 }
 
-int field_thick_dump(struct dev *d, const struct thick_opts *o, size_t nz, size_t ny, size_t nx, const struct tilt *tilt,
-		     float *pages)
+int field_thick_dump(struct dev *d, const struct thick_opts *o, size_t nz, size_t ny, size_t nx,
+		     const struct tilt *tilt, float *pages)
 {
 	struct thick_opts both = *o;
 	struct thick t;
 	int rc;
 
 	both.pad = 0;
-	both.ratio = 1;		/* H_im is wanted too */
+	both.ratio = 1; /* H_im is wanted too */
 	if (thick_init(&t, d, &both, nz, ny, nx) != 0)
 		return -1;
 	rc = thick_transfer(&t, tilt);
 	if (rc > 0)
-		rc = error("zenith %g rad leaves no light in the objective (dark field)", tilt->zenith);
+		rc = error("zenith %g rad leaves no light in the objective (dark field)",
+			   tilt->zenith);
 	if (rc == 0)
 		rc = thick_dump(&t, pages);
 	thick_clear(&t);

@@ -21,7 +21,8 @@ static double total_variation(const float *x, size_t h, size_t w, float *g)
 	double sy = 0, sx = 0, ky = -0.5 / (double)(ny ? ny : 1), kx = -0.5 / (double)(nx ? nx : 1);
 
 	for (size_t i = 0; i < h * w; i++) {
-		double dy = i + w < h * w ? (double)x[i + w] - x[i] : 0, dx = (i + 1) % w ? (double)x[i + 1] - x[i] : 0;
+		double dy = i + w < h * w ? (double)x[i + w] - x[i] : 0,
+		       dx = (i + 1) % w ? (double)x[i + 1] - x[i] : 0;
 
 		sy += fabs(dy);
 		sx += fabs(dx);
@@ -46,8 +47,8 @@ static void laplacian(const double *a, size_t h, size_t w, double *out)
 		for (size_t x = 0; x < w; x++) {
 			size_t i = y * w + x;
 
-			out[i] = (y ? a[i - w] : 0) + (y + 1 < h ? a[i + w] : 0) + (x ? a[i - 1] : 0) +
-				 (x + 1 < w ? a[i + 1] : 0) - 4 * a[i];
+			out[i] = (y ? a[i - w] : 0) + (y + 1 < h ? a[i + w] : 0) +
+				 (x ? a[i - 1] : 0) + (x + 1 < w ? a[i + 1] : 0) - 4 * a[i];
 		}
 }
 
@@ -91,7 +92,8 @@ double imageloss_pixels(enum loss_kind k, const float *x, size_t h, size_t w, fl
 		e = m * m + 1e-12;
 		loss = -v / e;
 		for (size_t i = 0; g && i < n; i++)
-			g[i] = (float)(-2 * (a[i] - m) / (double)(n - 1) / e + v * 2 * m / (double)n / (e * e));
+			g[i] = (float)(-2 * (a[i] - m) / (double)(n - 1) / e +
+				       v * 2 * m / (double)n / (e * e));
 	}
 	free(a);
 	return loss;
@@ -105,7 +107,8 @@ static double times(size_t i, size_t w)
 	return x == 0 || 2 * x == w ? 1 : 2;
 }
 
-double imageloss_spectrum(enum loss_kind k, float (*q)[2], const unsigned char *mask, size_t h, size_t w, bool gradient)
+double imageloss_spectrum(enum loss_kind k, float (*q)[2], const unsigned char *mask, size_t h,
+			  size_t w, bool gradient)
 {
 	size_t n = h * (w / 2 + 1);
 	double count = 0, sum = 0, logs = 0, mean, flat = 0;
@@ -127,7 +130,8 @@ double imageloss_spectrum(enum loss_kind k, float (*q)[2], const unsigned char *
 		double r = mask[i] ? hypot(q[i][0], q[i][1]) : 0, f = 0;
 
 		if (r > 0)
-			f = k == LOSS_MIDBAND ? -1 / (count * r) : -flat / count * (1 / r - 1 / mean) / r;
+			f = k == LOSS_MIDBAND ? -1 / (count * r)
+					      : -flat / count * (1 / r - 1 / mean) / r;
 		q[i][0] = (float)(q[i][0] * f);
 		q[i][1] = (float)(q[i][1] * f);
 	}
@@ -136,7 +140,8 @@ double imageloss_spectrum(enum loss_kind k, float (*q)[2], const unsigned char *
 	return count > 0 ? -flat : NAN;
 }
 
-size_t imageloss_mask(unsigned char *mask, size_t h, size_t w, double pixel, double lo_c, double hi_c)
+size_t imageloss_mask(unsigned char *mask, size_t h, size_t w, double pixel, double lo_c,
+		      double hi_c)
 {
 	size_t half = w / 2 + 1, count = 0;
 

@@ -45,8 +45,8 @@ static size_t find_pairs(const struct tile_plan *p, struct pair **pairs)
 	return n;
 }
 
-static void compare(const struct tile_plan *p, const double *wy, const double *wx, const float *const *image, size_t nz,
-		    struct pair *q)
+static void compare(const struct tile_plan *p, const double *wy, const double *wx,
+		    const float *const *image, size_t nz, struct pair *q)
 {
 	const struct tile_box *a = &p->box[q->i], *b = &p->box[q->j];
 	size_t y0 = later(a->y, b->y), y1 = sooner(a->y + a->h, b->y + b->h);
@@ -88,8 +88,8 @@ static void apply(const struct pair *q, size_t pairs, const double *x, double *a
 	}
 }
 
-/* Conjugate gradients on the normal equations.  They are singular by one constant per connected set of tiles, but the
- * right side has none of it, and from 0 the iterates never leave that range. */
+/* Conjugate gradients on the normal equations.  They are singular by one constant per connected set
+ * of tiles, but the right side has none of it, and from 0 the iterates never leave that range. */
 static void solve(const struct pair *q, size_t pairs, double *x, size_t n)
 {
 	double *r = mem_new(3 * n, sizeof *r), *d = r + n, *ad = d + n, rr, end;
@@ -165,8 +165,8 @@ static void compare_pair(void *context, size_t k, int member)
 	compare(c->plan, c->wy, c->wx, c->image, c->nz, &c->pair[k]);
 }
 
-void tile_levels(const struct tile_plan *plan, enum blend kind, double frac, const float *const *image, size_t nz,
-		 double *offset)
+void tile_levels(const struct tile_plan *plan, enum blend kind, double frac,
+		 const float *const *image, size_t nz, double *offset)
 {
 	struct pair *q;
 	size_t pairs = find_pairs(plan, &q);

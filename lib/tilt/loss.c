@@ -15,17 +15,20 @@ static int kind_of(const struct loss_opts *o)
 {
 	if (o->kind == LOSS_RESIDUAL)
 		return KIND_RESIDUAL;
-	return o->inverse == INVERSE_DIAG ? KIND_DIAG : o->inverse == INVERSE_DIAG_PEER ? KIND_DIAG_PEER : KIND_FULL;
+	return o->inverse == INVERSE_DIAG	 ? KIND_DIAG
+	       : o->inverse == INVERSE_DIAG_PEER ? KIND_DIAG_PEER
+						 : KIND_FULL;
 }
 
 int loss_plan(struct dev *d, const struct loss_opts *o, size_t nz, size_t h, size_t w, size_t tiles,
 	      struct thin_size *size)
 {
-	return thin_plan(d, &o->optics, nz, h + 2 * o->contrast.pad, w + 2 * o->contrast.pad, tiles, true, size);
+	return thin_plan(d, &o->optics, nz, h + 2 * o->contrast.pad, w + 2 * o->contrast.pad, tiles,
+			 true, size);
 }
 
-/* Of every bin, how often it counts and half its share in the Hermitian part: see cl/tilt_loss.cl.  Residual: 0 outside
- * the band. */
+/* Of every bin, how often it counts and half its share in the Hermitian part: see cl/tilt_loss.cl.
+ * Residual: 0 outside the band. */
 static size_t make_weights(const struct loss *l, float *times, float *share)
 {
 	const struct thin *t = &l->thin;
@@ -34,11 +37,14 @@ static size_t make_weights(const struct loss *l, float *times, float *share)
 
 	for (size_t i = 0; i < t->nr * t->nc; i++) {
 		size_t r = i / t->nc, x = i % t->nc;
-		bool extra = r == ny, edge_y = extra || (ny % 2 == 0 && r == ny / 2), edge_x = nx % 2 == 0 && x == nx / 2;
-		double fy = r < (ny + 1) / 2 || extra ? (double)(extra ? ny / 2 : r) : (double)r - (double)ny;
+		bool extra = r == ny, edge_y = extra || (ny % 2 == 0 && r == ny / 2),
+		     edge_x = nx % 2 == 0 && x == nx / 2;
+		double fy = r < (ny + 1) / 2 || extra ? (double)(extra ? ny / 2 : r)
+						      : (double)r - (double)ny;
 		double fx = x < (nx + 1) / 2 || !t->full ? (double)x : (double)x - (double)nx, f;
 
-		f = sqrt(pow(fy / ((double)ny * t->o.pixel), 2) + pow(fx / ((double)nx * t->o.pixel), 2));
+		f = sqrt(pow(fy / ((double)ny * t->o.pixel), 2) +
+			 pow(fx / ((double)nx * t->o.pixel), 2));
 		times[i] = t->full ? 1 : 2;
 		share[i] = t->full ? 0.5f : 1;
 		if (!t->full && edge_x) {
@@ -81,8 +87,8 @@ static int make_plans(struct loss *l)
 	return l->fft_crop && l->fft_uncrop && l->fft_gx && l->fft_e && l->fft_back ? 0 : -1;
 }
 
-int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t nz, size_t h, size_t w,
-	      const struct thin_size *size)
+int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t nz, size_t h,
+	      size_t w, const struct thin_size *size)
 {
 	struct thin *t = &l->thin;
 	const struct pupil *p = &t->t.pupil;
@@ -92,7 +98,8 @@ int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t n
 
 	*l = (struct loss){ .o = *o, .h = h, .w = w };
 	if (dev_load(d, "tilt_loss") != 0 ||
-	    thin_init(t, d, &o->optics, nz, h + 2 * o->contrast.pad, w + 2 * o->contrast.pad, size, true) != 0)
+	    thin_init(t, d, &o->optics, nz, h + 2 * o->contrast.pad, w + 2 * o->contrast.pad, size,
+		      true) != 0)
 		return -1;
 	batch = t->t.batch;
 	slots = t->t.slots;
@@ -112,12 +119,14 @@ int loss_init(struct loss *l, struct dev *d, const struct loss_opts *o, size_t n
 	l->mask = mem_new(h * half, 1);
 	l->image = mem_try("tile images", batch * h * w, sizeof(float));
 	weight = l->weight ? buf_map(l->weight, MAP_DISCARD) : NULL;
-	if (!weight || !l->sums || !l->q || !l->gx || !l->gs || !l->gz || !l->turn || !l->tilt_sums || !l->crop ||
-	    !l->crop_spec || !l->e || !l->v || !l->image || make_plans(l) != 0)
+	if (!weight || !l->sums || !l->q || !l->gx || !l->gs || !l->gz || !l->turn ||
+	    !l->tilt_sums || !l->crop || !l->crop_spec || !l->e || !l->v || !l->image ||
+	    make_plans(l) != 0)
 		goto failed;
 	imageloss_mask(l->mask, h, w, o->optics.pixel, c * o->band[0], c * o->band[1]);
 	if (make_weights(l, weight, weight + t->nr * t->nc) == 0) {
-		error("'--band': the band %g to %g holds no frequency of a %zu x %zu tile", o->band[0], o->band[1], h, w);
+		error("'--band': the band %g to %g holds no frequency of a %zu x %zu tile",
+		      o->band[0], o->band[1], h, w);
 		buf_unmap(l->weight);
 		goto failed;
 	}
@@ -130,8 +139,8 @@ failed:
 
 void loss_clear(struct loss *l)
 {
-	struct buf *b[] = { l->weight, l->sums, l->q, l->gx,	    l->gs, l->gz,
-			    l->turn,   l->crop, l->crop_spec, l->e, l->v,  l->tilt_sums };
+	struct buf *b[] = { l->weight, l->sums, l->q,	      l->gx, l->gs, l->gz,
+			    l->turn,   l->crop, l->crop_spec, l->e,  l->v,  l->tilt_sums };
 	struct fft *f[] = { l->fft_crop, l->fft_uncrop, l->fft_gx, l->fft_e, l->fft_back };
 
 	for (size_t i = 0; i < sizeof b / sizeof *b; i++)
@@ -144,8 +153,8 @@ void loss_clear(struct loss *l)
 	*l = (struct loss){ 0 };
 }
 
-long loss_load(struct loss *l, size_t tile, const struct tile_box *box, const float *stack, size_t field_ny,
-	       size_t field_nx)
+long loss_load(struct loss *l, size_t tile, const struct tile_box *box, const float *stack,
+	       size_t field_ny, size_t field_nx)
 {
 	return thin_load(&l->thin, tile, &l->o.contrast, box, stack, field_ny, field_nx);
 }
@@ -153,10 +162,10 @@ long loss_load(struct loss *l, size_t tile, const struct tile_box *box, const fl
 /* Images of one group and what becomes of them. */
 struct group {
 	const struct loss *l;
-	float (*spectrum)[2];		/* in, and with gradient out */
+	float (*spectrum)[2]; /* in, and with gradient out */
 	bool gradient;
 	const float *image;
-	float *gradients;		/* NULL: not wanted */
+	float *gradients; /* NULL: not wanted */
 	double *value;
 };
 
@@ -166,7 +175,8 @@ static void judge_spectrum(void *context, size_t i, int member)
 	const struct loss *l = g->l;
 
 	(void)member;
-	g->value[i] = imageloss_spectrum(l->o.kind, g->spectrum + i * l->h * (l->w / 2 + 1), l->mask, l->h, l->w, g->gradient);
+	g->value[i] = imageloss_spectrum(l->o.kind, g->spectrum + i * l->h * (l->w / 2 + 1),
+					 l->mask, l->h, l->w, g->gradient);
 }
 
 static void judge_pixels(void *context, size_t i, int member)
@@ -176,15 +186,17 @@ static void judge_pixels(void *context, size_t i, int member)
 	size_t at = i * l->h * l->w;
 
 	(void)member;
-	g->value[i] = imageloss_pixels(l->o.kind, g->image + at, l->h, l->w, g->gradients ? g->gradients + at : NULL);
+	g->value[i] = imageloss_pixels(l->o.kind, g->image + at, l->h, l->w,
+				       g->gradients ? g->gradients + at : NULL);
 }
 
-/* The spectral losses of the images of one group: through the device's transforms, gradients back into the images. */
+/* The spectral losses of the images of one group: through the device's transforms, gradients back
+ * into the images. */
 static int spectral_group(struct loss *l, float *image, size_t n, bool gradient, double *value)
 {
 	size_t pixels = l->h * l->w;
 	struct group g;
-	float (*q)[2];
+	float(*q)[2];
 
 	if (buf_write(l->crop, 0, image, n * pixels * 4) != 0 ||
 	    fft_run(l->fft_crop, l->crop, 0, l->crop_spec, 0) != 0)
@@ -199,9 +211,9 @@ static int spectral_group(struct loss *l, float *image, size_t n, bool gradient,
 	if (!gradient)
 		return 0;
 	return fft_run(l->fft_uncrop, l->crop_spec, 0, l->crop, 0) != 0 ||
-			       buf_read(l->crop, 0, image, n * pixels * 4) != 0 ?
-		       -1 :
-		       0;
+			       buf_read(l->crop, 0, image, n * pixels * 4) != 0
+		       ? -1
+		       : 0;
 }
 
 /* Spectra of dL/dx of one group into gx: zero border, over the number of pixels. */
@@ -217,7 +229,8 @@ static int gradient_spectra(struct loss *l, const float *image, size_t first, si
 	for (size_t i = 0; i < n; i++)
 		for (size_t y = 0; y < l->h; y++)
 			for (size_t x = 0; x < l->w; x++)
-				stage[i * pixels + (y + pad) * t->nx + x + pad] = k * image[(i * l->h + y) * l->w + x];
+				stage[i * pixels + (y + pad) * t->nx + x + pad] =
+					k * image[(i * l->h + y) * l->w + x];
 	if (buf_unmap(t->image) != 0)
 		return -1;
 	return fft_run(l->fft_gx, t->image, 0, l->gx, first * spec);
@@ -228,7 +241,8 @@ static int image_losses(struct loss *l, size_t n, bool gradient, double *value)
 {
 	struct thin *t = &l->thin;
 	size_t pixels = l->h * l->w, slots = t->t.slots;
-	float *to[64], *g = gradient ? mem_try("gradient images", slots * pixels, sizeof(float)) : NULL;
+	float *to[64],
+		*g = gradient ? mem_try("gradient images", slots * pixels, sizeof(float)) : NULL;
 	int rc = -1;
 
 	if (gradient && !g)
@@ -247,7 +261,9 @@ static int image_losses(struct loss *l, size_t n, bool gradient, double *value)
 			if (gradient)
 				memcpy(g, image, count * pixels * sizeof *g);
 		} else {
-			struct group group = { .l = l, .image = image, .gradients = g, .value = value + i };
+			struct group group = {
+				.l = l, .image = image, .gradients = g, .value = value + i
+			};
 
 			team_run(0, count, judge_pixels, &group);
 		}
@@ -261,7 +277,7 @@ done:
 }
 
 struct bin_sums {
-	double residual, energy, product;	/* R, E, Re(ga* Ha + gp* Hp) */
+	double residual, energy, product; /* R, E, Re(ga* Ha + gp* Hp) */
 };
 
 static int bin_sums(struct loss *l, size_t n, struct bin_sums *out)
@@ -271,10 +287,11 @@ static int bin_sums(struct loss *l, size_t n, struct bin_sums *out)
 	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
 	const float *s;
 
-	if (dev_run(t->d, "tilt_loss_sums", NDRANGE3(t->nr, dev_columns(t->d, PUPIL_LANES), n), ARG(l->sums), ARG(t->x), ARG(l->q), ARG(t->t.h),
-		    ARG(t->b), ARG(t->t.scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
-		    INT(t->nz), INT(p->my), INT(t->t.hx), INT(t->t.batch), INT(t->full), INT(sy), INT(sx), FLOAT(l->o.reg),
-		    INT(kind_of(&l->o))) != 0)
+	if (dev_run(t->d, "tilt_loss_sums", NDRANGE3(t->nr, dev_columns(t->d, PUPIL_LANES), n),
+		    ARG(l->sums), ARG(t->x), ARG(l->q), ARG(t->t.h), ARG(t->b), ARG(t->t.scale),
+		    ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
+		    INT(t->nz), INT(p->my), INT(t->t.hx), INT(t->t.batch), INT(t->full), INT(sy),
+		    INT(sx), FLOAT(l->o.reg), INT(kind_of(&l->o))) != 0)
 		return -1;
 	s = buf_map(l->sums, MAP_READ);
 	if (!s)
@@ -297,23 +314,27 @@ static int pull(struct loss *l, size_t first, size_t n, size_t k)
 	struct thin *t = &l->thin;
 	struct transfer *f = &t->t;
 	const struct pupil *p = &f->pupil;
-	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx), kind = kind_of(&l->o);
+	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx),
+	    kind = kind_of(&l->o);
 	size_t ex = p->mx / 2 + 1;
 
 	if (!t->full)
-		return dev_run(t->d, "tilt_pull", NDRANGE3(dev_columns(t->d, ex), p->my, n), ARG(l->e), ARG(t->x), ARG(l->q),
-			       ARG(f->h), ARG(t->b), ARG(f->scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc),
-			       INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(ex), INT(f->batch), INT(first),
-			       INT(k), INT(kind));
+		return dev_run(t->d, "tilt_pull", NDRANGE3(dev_columns(t->d, ex), p->my, n),
+			       ARG(l->e), ARG(t->x), ARG(l->q), ARG(f->h), ARG(t->b), ARG(f->scale),
+			       ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny),
+			       INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(ex),
+			       INT(f->batch), INT(first), INT(k), INT(kind));
 	/* v is free until the waves are made */
-	return dev_run(t->d, "tilt_pull_bins", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n), ARG(l->v), ARG(t->x), ARG(l->q),
-		       ARG(f->h), ARG(t->b), ARG(f->scale), ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny),
-		       INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(f->batch), INT(first), INT(sy), INT(sx), INT(k),
-		       INT(kind)) != 0 ||
-			       dev_run(t->d, "tilt_pull_lags", NDRANGE3(ex, p->my, n), ARG(l->e), ARG(l->v), INT(t->nr),
-				       INT(t->nc), INT(t->ny), INT(t->nx), INT(p->my), INT(ex), INT(sy), INT(sx)) != 0 ?
-		       -1 :
-		       0;
+	return dev_run(t->d, "tilt_pull_bins", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n),
+		       ARG(l->v), ARG(t->x), ARG(l->q), ARG(f->h), ARG(t->b), ARG(f->scale),
+		       ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
+		       INT(t->nz), INT(p->my), INT(f->hx), INT(f->batch), INT(first), INT(sy),
+		       INT(sx), INT(k), INT(kind)) != 0 ||
+			       dev_run(t->d, "tilt_pull_lags", NDRANGE3(ex, p->my, n), ARG(l->e),
+				       ARG(l->v), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
+				       INT(p->my), INT(ex), INT(sy), INT(sx)) != 0
+		       ? -1
+		       : 0;
 }
 
 /* The adjoint of all positions' planes: gs and gz. */
@@ -323,7 +344,7 @@ static int pull_planes(struct loss *l, const struct tilt *tilt, size_t n, int wa
 	struct transfer *f = &t->t;
 	const struct pupil *p = &f->pupil;
 	int with_z = (want & LOSS_D_Z) != 0;
-	float (*zp)[2] = mem_new(f->slots, sizeof *zp);
+	float(*zp)[2] = mem_new(f->slots, sizeof *zp);
 	double *z = mem_new(n, sizeof *z);
 	int rc = -1;
 
@@ -339,18 +360,21 @@ static int pull_planes(struct loss *l, const struct tilt *tilt, size_t n, int wa
 
 			for (size_t s = 0; s < count; s++)
 				pupil_pair(z[i + s], zp[s]);
-			if (pull(l, i, count, k) != 0 ||
-			    fft_run(l->fft_e, l->e, 0, f->w, 0) != 0 ||
-			    dev_run(t->d, "tilt_pull_waves", NDRANGE3(dev_columns(t->d, p->mx), p->my, count), ARG(l->e), ARG(l->v), ARG(f->w),
-				    ARG(f->a), ARG(f->wave), INT(p->mx), INT(p->my), INT(count), INT(at + i),
-				    INT(shared ? at : at + i), INT(shared ? 0 : 1), INT(with_z)) != 0 ||
+			if (pull(l, i, count, k) != 0 || fft_run(l->fft_e, l->e, 0, f->w, 0) != 0 ||
+			    dev_run(t->d, "tilt_pull_waves",
+				    NDRANGE3(dev_columns(t->d, p->mx), p->my, count), ARG(l->e),
+				    ARG(l->v), ARG(f->w), ARG(f->a), ARG(f->wave), INT(p->mx),
+				    INT(p->my), INT(count), INT(at + i), INT(shared ? at : at + i),
+				    INT(shared ? 0 : 1), INT(with_z)) != 0 ||
 			    fft_run(l->fft_back, l->e, 0, l->e, 0) != 0 ||
 			    (with_z && fft_run(l->fft_back, l->v, 0, l->v, 0) != 0) ||
 			    buf_write(f->zbuf, 0, zp, count * sizeof *zp) != 0 ||
-			    dev_run(t->d, "tilt_pull_plane", NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), count), ARG(l->gs), ARG(l->gz),
-				    ARG(l->e), ARG(l->v), ARG(f->source), ARG(p->p), ARG(p->gamma), ARG(f->zbuf), INT(p->mx),
-				    INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(i), INT(with_z),
-				    INT(k == 0)) != 0)
+			    dev_run(t->d, "tilt_pull_plane",
+				    NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), count),
+				    ARG(l->gs), ARG(l->gz), ARG(l->e), ARG(l->v), ARG(f->source),
+				    ARG(p->p), ARG(p->gamma), ARG(f->zbuf), INT(p->mx), INT(p->my),
+				    INT(p->rx), INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(i),
+				    INT(with_z), INT(k == 0)) != 0)
 				goto done;
 		}
 	}
@@ -362,28 +386,32 @@ done:
 }
 
 /* The adjoint of the condenser: dL/dzenith and dL/dazimuth.  k[i] scales gs, gi[i] is dL/dI0. */
-static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const double *k, const double *gi,
-		       double (*gradient)[3])
+static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const double *k,
+		       const double *gi, double (*gradient)[3])
 {
 	struct thin *t = &l->thin;
 	struct transfer *f = &t->t;
 	const struct pupil *p = &f->pupil;
 	double ratio = (double)p->nx / (double)p->ny, slope = 4 * (double)p->nx * t->o.pixel;
-	float (*turn)[7] = buf_map(l->turn, MAP_DISCARD);
+	float(*turn)[7] = buf_map(l->turn, MAP_DISCARD);
 	const float *s;
 
 	if (!turn)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		double st = sin(tilt[i].zenith), ct = cos(tilt[i].zenith), sp = sin(tilt[i].azimuth), cp = cos(tilt[i].azimuth);
-		double c[7] = { 4 * ct * cp, 4 * ct * sp * ratio, -slope * st, -4 * st * sp, 4 * st * cp * ratio, gi[i], k[i] };
+		double st = sin(tilt[i].zenith), ct = cos(tilt[i].zenith),
+		       sp = sin(tilt[i].azimuth), cp = cos(tilt[i].azimuth);
+		double c[7] = { 4 * ct * cp,  4 * ct * sp * ratio, -slope * st,
+				-4 * st * sp, 4 * st * cp * ratio, gi[i],
+				k[i] };
 
 		for (int j = 0; j < 7; j++)
 			turn[i][j] = (float)c[j];
 	}
 	if (buf_unmap(l->turn) != 0 ||
-	    dev_run(t->d, "tilt_pull_source", NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), n), ARG(l->tilt_sums), ARG(l->gs), ARG(f->source),
-		    ARG(p->p), ARG(p->gamma), ARG(l->turn), INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows),
+	    dev_run(t->d, "tilt_pull_source", NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), n),
+		    ARG(l->tilt_sums), ARG(l->gs), ARG(f->source), ARG(p->p), ARG(p->gamma),
+		    ARG(l->turn), INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows),
 		    INT(p->rows_lo)) != 0)
 		return -1;
 	s = buf_map(l->tilt_sums, MAP_READ);
@@ -398,8 +426,8 @@ static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const 
 }
 
 /* Derivatives of all positions from X, H, the waves and, for image losses, gx. */
-static int gradients(struct loss *l, const struct tilt *tilt, size_t n, int want, const struct bin_sums *sums,
-		     double (*gradient)[3])
+static int gradients(struct loss *l, const struct tilt *tilt, size_t n, int want,
+		     const struct bin_sums *sums, double (*gradient)[3])
 {
 	struct thin *t = &l->thin;
 	struct transfer *f = &t->t;
@@ -424,7 +452,8 @@ static int gradients(struct loss *l, const struct tilt *tilt, size_t n, int want
 		if (!gz)
 			goto done;
 		for (size_t i = 0; i < n; i++)
-			gradient[i][0] = 2 * M_PI * k[i] * pupil_sum(p, gz, i) * optics_z_rate(&t->o);
+			gradient[i][0] =
+				2 * M_PI * k[i] * pupil_sum(p, gz, i) * optics_z_rate(&t->o);
 		if (buf_unmap(l->gz) != 0)
 			goto done;
 	}
@@ -441,13 +470,14 @@ static int adjoint(struct loss *l, size_t n, enum inverse mode)
 	const struct pupil *p = &t->t.pupil;
 	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
 
-	return dev_run(t->d, "tilt_adjoint", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n), ARG(l->q), ARG(t->x), ARG(t->t.h), ARG(l->gx),
-		       ARG(t->t.scale), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my), INT(t->t.hx),
+	return dev_run(t->d, "tilt_adjoint", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n),
+		       ARG(l->q), ARG(t->x), ARG(t->t.h), ARG(l->gx), ARG(t->t.scale), INT(t->nr),
+		       INT(t->nc), INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my), INT(t->t.hx),
 		       INT(t->t.batch), INT(t->full), INT(sy), INT(sx), FLOAT(l->o.reg), INT(mode));
 }
 
-int loss_eval(struct loss *l, const size_t *tile, const struct tilt *tilt, size_t n, int want, double *value,
-	      double (*gradient)[3])
+int loss_eval(struct loss *l, const size_t *tile, const struct tilt *tilt, size_t n, int want,
+	      double *value, double (*gradient)[3])
 {
 	bool residual = l->o.kind == LOSS_RESIDUAL;
 	enum inverse mode = residual ? INVERSE_CONJ : l->o.inverse;
@@ -456,13 +486,15 @@ int loss_eval(struct loss *l, const size_t *tile, const struct tilt *tilt, size_
 
 	if (thin_fit(&l->thin, tile, tilt, n, l->o.reg, mode) != 0)
 		goto done;
-	if (!residual && (image_losses(l, n, want != 0, value) != 0 || (want && adjoint(l, n, mode) != 0)))
+	if (!residual &&
+	    (image_losses(l, n, want != 0, value) != 0 || (want && adjoint(l, n, mode) != 0)))
 		goto done;
 	if ((residual || want) && bin_sums(l, n, sums) != 0)
 		goto done;
 	if (residual)
 		for (size_t i = 0; i < n; i++)
-			value[i] = log(fmax(sums[i].residual, 1e-300) / fmax(sums[i].energy, 1e-300));
+			value[i] =
+				log(fmax(sums[i].residual, 1e-300) / fmax(sums[i].energy, 1e-300));
 	if (want && gradients(l, tilt, n, want, sums, gradient) != 0)
 		goto done;
 	for (size_t i = 0; i < n; i++)

@@ -22,7 +22,8 @@ static void geometry_row(void *context, size_t y, int member)
 {
 	const struct geometry *c = context;
 	const struct optics *o = &c->p->o;
-	double fy = (double)y / ((double)c->p->ny * o->pixel), dfx = 1 / ((double)c->p->nx * o->pixel);
+	double fy = (double)y / ((double)c->p->ny * o->pixel),
+	       dfx = 1 / ((double)c->p->nx * o->pixel);
 	double k2 = pow(o->index / o->wavelength, 2), edge = o->na_det / o->wavelength;
 	size_t w = c->p->rx + 1;
 
@@ -80,10 +81,10 @@ void pupil_clear(struct pupil *p)
 	*p = (struct pupil){ 0 };
 }
 
-int pupil_wave(const struct pupil *p, const double *z, size_t n, int power, struct buf *zbuf, struct buf *wave,
-	       size_t first)
+int pupil_wave(const struct pupil *p, const double *z, size_t n, int power, struct buf *zbuf,
+	       struct buf *wave, size_t first)
 {
-	float (*pair)[2] = mem_new(n, sizeof *pair);
+	float(*pair)[2] = mem_new(n, sizeof *pair);
 	size_t rows = fft_prunes(p->d) ? p->rows : p->my;
 	int rc;
 
@@ -93,14 +94,15 @@ int pupil_wave(const struct pupil *p, const double *z, size_t n, int power, stru
 	free(pair);
 	if (rc != 0)
 		return -1;
-	return dev_run(p->d, "tilt_wave", NDRANGE3(dev_columns(p->d, p->mx), rows, n), ARG(wave), ARG(p->p), ARG(p->gamma), ARG(zbuf),
-		       INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(rows), INT(p->rows_lo), INT(n), INT(first),
-		       INT(power));
+	return dev_run(p->d, "tilt_wave", NDRANGE3(dev_columns(p->d, p->mx), rows, n), ARG(wave),
+		       ARG(p->p), ARG(p->gamma), ARG(zbuf), INT(p->mx), INT(p->my), INT(p->rx),
+		       INT(p->ry), INT(rows), INT(p->rows_lo), INT(n), INT(first), INT(power));
 }
 
-int pupil_source(const struct pupil *p, const struct tilt *tilt, size_t n, struct buf *coef, struct buf *source)
+int pupil_source(const struct pupil *p, const struct tilt *tilt, size_t n, struct buf *coef,
+		 struct buf *source)
 {
-	float (*c)[4][2] = mem_new(n, sizeof *c);
+	float(*c)[4][2] = mem_new(n, sizeof *c);
 	double slope = 4 * (double)p->nx * p->o.pixel, na = p->o.na_ill / p->o.index;
 	double edge = p->o.index / p->o.wavelength * sqrt(fmax(1 - na * na, 0));
 	int rc;
@@ -117,8 +119,9 @@ int pupil_source(const struct pupil *p, const struct tilt *tilt, size_t n, struc
 	free(c);
 	if (rc != 0)
 		return -1;
-	return dev_run(p->d, "tilt_source", NDRANGE3(dev_columns(p->d, p->mx), p->rows, n), ARG(source), ARG(p->gamma), ARG(coef),
-		       INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(n));
+	return dev_run(p->d, "tilt_source", NDRANGE3(dev_columns(p->d, p->mx), p->rows, n),
+		       ARG(source), ARG(p->gamma), ARG(coef), INT(p->mx), INT(p->my), INT(p->rx),
+		       INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(n));
 }
 
 double pupil_sum(const struct pupil *p, const float *part, size_t slot)
@@ -132,13 +135,14 @@ double pupil_sum(const struct pupil *p, const float *part, size_t slot)
 	return sum;
 }
 
-int pupil_source_sum(const struct pupil *p, struct buf *source, size_t n, int power, struct buf *part, double *i0)
+int pupil_source_sum(const struct pupil *p, struct buf *source, size_t n, int power,
+		     struct buf *part, double *i0)
 {
 	const float *sums;
 
-	if (dev_run(p->d, "tilt_source_sum", NDRANGE3(p->rows, dev_columns(p->d, PUPIL_LANES), n), ARG(part), ARG(source), ARG(p->p),
-		    INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(n),
-		    INT(power)) != 0)
+	if (dev_run(p->d, "tilt_source_sum", NDRANGE3(p->rows, dev_columns(p->d, PUPIL_LANES), n),
+		    ARG(part), ARG(source), ARG(p->p), INT(p->mx), INT(p->my), INT(p->rx),
+		    INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(n), INT(power)) != 0)
 		return -1;
 	sums = buf_map(part, MAP_READ);
 	if (!sums)

@@ -71,14 +71,16 @@ static size_t run_length(const struct order *o, size_t n, size_t most)
 {
 	size_t k = 1;
 
-	while (k < n && k < most && o[k].mirrors == o[0].mirrors && (!o[0].mirrors || o[k].offset == o[0].offset))
+	while (k < n && k < most && o[k].mirrors == o[0].mirrors &&
+	       (!o[0].mirrors || o[k].offset == o[0].offset))
 		k++;
 	return k;
 }
 
 /* One batch: order[0 .. n-1] of the plan's tiles, images to image[quantity][tile]. */
-static int batch(struct recon *r, const char *name, const float *stack, const struct tile_plan *plan,
-		 const struct tilt *tilt, const struct order *order, size_t n, float **image[2])
+static int batch(struct recon *r, const char *name, const float *stack,
+		 const struct tile_plan *plan, const struct tilt *tilt, const struct order *order,
+		 size_t n, float **image[2])
 {
 	struct thin *t = &r->thin;
 	size_t *slot = mem_new(n, sizeof *slot);
@@ -90,17 +92,19 @@ static int batch(struct recon *r, const char *name, const float *stack, const st
 	for (size_t i = 0; i < n; i++) {
 		slot[i] = i;
 		own[i] = tilt[order[i].tile];
-		bad = thin_load(t, i, &r->o.contrast, &plan->box[order[i].tile], stack, plan->ny, plan->nx);
+		bad = thin_load(t, i, &r->o.contrast, &plan->box[order[i].tile], stack, plan->ny,
+				plan->nx);
 		if (bad > 0)
-			error("'%s': page %ld: the mean of tile %zu is not positive and finite", name, bad, order[i].tile);
+			error("'%s': page %ld: the mean of tile %zu is not positive and finite",
+			      name, bad, order[i].tile);
 		if (bad != 0)
 			goto done;
 	}
 	if (thin_solve(t, slot, own, n, r->o.reg, r->o.inverse, &dark) != 0)
 		goto done;
 	if (dark >= 0) {
-		error("'%s': tile %zu: zenith %g rad leaves no light in the objective (dark field)", name,
-		      order[dark].tile, own[dark].zenith);
+		error("'%s': tile %zu: zenith %g rad leaves no light in the objective (dark field)",
+		      name, order[dark].tile, own[dark].zenith);
 		goto done;
 	}
 	for (int q = 0; q < 2; q++)
@@ -121,20 +125,22 @@ done:
 }
 
 /* Puts the tiles of one quantity together. */
-static void join(struct recon *r, const struct tile_plan *plan, enum quantity q, float **image, float *out)
+static void join(struct recon *r, const struct tile_plan *plan, enum quantity q, float **image,
+		 float *out)
 {
 	double *offset = NULL;
 
 	if (r->o.match && q == PHASE && plan->count > 1) {
 		offset = mem_new(plan->count, sizeof *offset);
-		tile_levels(plan, r->o.blend, r->o.sigma_frac, (const float *const *)image, 1, offset);
+		tile_levels(plan, r->o.blend, r->o.sigma_frac, (const float *const *)image, 1,
+			    offset);
 	}
 	tile_blend(plan, r->o.blend, r->o.sigma_frac, (const float *const *)image, offset, out);
 	free(offset);
 }
 
-int recon_thin(struct recon *r, const char *name, const float *stack, size_t nz, const struct tile_plan *plan,
-	       const struct tilt *tilt, float *const out[2])
+int recon_thin(struct recon *r, const char *name, const float *stack, size_t nz,
+	       const struct tile_plan *plan, const struct tilt *tilt, float *const out[2])
 {
 	size_t n = plan->count, pixels = plan->h * plan->w, used;
 	struct order *order = NULL;
@@ -149,7 +155,7 @@ int recon_thin(struct recon *r, const char *name, const float *stack, size_t nz,
 		image[q] = mem_new(n, sizeof *image[q]);
 		if (n > 1 && !(store[q] = mem_try("tile images", n * pixels, sizeof(float))))
 			goto done;
-		for (size_t i = 0; i < n; i++)	/* a single tile is the field itself */
+		for (size_t i = 0; i < n; i++) /* a single tile is the field itself */
 			image[q][i] = n > 1 ? store[q] + i * pixels : out[q];
 	}
 	order = order_tiles(tilt, n);
@@ -171,10 +177,11 @@ done:
 	return rc;
 }
 
-int recon_dump(struct recon *r, size_t nz, size_t ny, size_t nx, const struct tilt *tilt, float *pages)
+int recon_dump(struct recon *r, size_t nz, size_t ny, size_t nx, const struct tilt *tilt,
+	       float *pages)
 {
 	size_t n = ny * nx;
-	float (*ha)[2] = mem_try("transfer function", 2 * n, sizeof *ha), (*hp)[2];
+	float(*ha)[2] = mem_try("transfer function", 2 * n, sizeof *ha), (*hp)[2];
 	struct transfer t;
 	int rc = -1;
 
@@ -194,7 +201,8 @@ int recon_dump(struct recon *r, size_t nz, size_t ny, size_t nx, const struct ti
 	for (size_t k = 0; k < nz; k++) {
 		double z = optics_z(&r->o.optics, nz, tilt->z_offset, k);
 
-		if (transfer_plane(&t, &z, 1, 0) != 0 || transfer_read(&t, 0, 0, false, ha, hp) != 0)
+		if (transfer_plane(&t, &z, 1, 0) != 0 ||
+		    transfer_read(&t, 0, 0, false, ha, hp) != 0)
 			goto done;
 		for (size_t i = 0; i < n; i++)
 			for (int c = 0; c < 2; c++) {

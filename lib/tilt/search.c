@@ -20,7 +20,8 @@ void search_clear(struct search *s)
 
 int search_prepare(struct search *s, size_t nz, const struct tile_plan *plan)
 {
-	if (s->ready && s->nz == nz && s->h == plan->h && s->w == plan->w && s->tiles == plan->count)
+	if (s->ready && s->nz == nz && s->h == plan->h && s->w == plan->w &&
+	    s->tiles == plan->count)
 		return 0;
 	search_clear(s);
 	if (loss_plan(s->d, &s->o, nz, plan->h, plan->w, plan->count, &s->size) != 0 ||
@@ -35,13 +36,15 @@ int search_prepare(struct search *s, size_t nz, const struct tile_plan *plan)
 }
 
 /* Spectra of tiles first .. first + n - 1 into places 0 .. n - 1. */
-static int load(struct search *s, const char *name, const float *stack, const struct tile_plan *plan, size_t first, size_t n)
+static int load(struct search *s, const char *name, const float *stack,
+		const struct tile_plan *plan, size_t first, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		long bad = loss_load(&s->loss, i, &plan->box[first + i], stack, plan->ny, plan->nx);
 
 		if (bad > 0)
-			error("'%s': page %ld: the mean of tile %zu is not positive and finite", name, bad, first + i);
+			error("'%s': page %ld: the mean of tile %zu is not positive and finite",
+			      name, bad, first + i);
 		if (bad != 0)
 			return -1;
 	}
@@ -57,12 +60,14 @@ static int wanted(const struct optim *o, enum optim_need need)
 	       (o->stage->lr[1] != 0 || o->stage->lr[2] != 0 ? LOSS_D_ANGLES : 0);
 }
 
-/* Tells those of the searches `turn` (places in o, whose spectra lie in the same places) that want the kind `want`. */
+/* Tells those of the searches `turn` (places in o, whose spectra lie in the same places) that want
+ * the kind `want`. */
 static int tell_kind(struct search *s, struct optim *const *o, const int *kind, size_t n, int want)
 {
 	size_t *place = mem_new(n, sizeof *place), count = 0;
 	struct tilt *tilt = mem_new(n, sizeof *tilt);
-	double *value = mem_new(n, sizeof *value), (*gradient)[3] = mem_new(n, sizeof *gradient), p[3];
+	double *value = mem_new(n, sizeof *value), (*gradient)[3] = mem_new(n, sizeof *gradient),
+	       p[3];
 	int rc = -1;
 
 	for (size_t i = 0; i < n; i++)
@@ -116,7 +121,8 @@ struct trace_arg {
 	size_t tile;
 };
 
-static void pass_trace(void *arg, int iteration, const double p[3], double loss, const double gradient[3])
+static void pass_trace(void *arg, int iteration, const double p[3], double loss,
+		       const double gradient[3])
 {
 	struct trace_arg *t = arg;
 
@@ -133,7 +139,8 @@ static void share_z(struct optim **o, const struct tilt *start, size_t n)
 		size_t k = 0;
 
 		for (size_t j = i; j < n && !seen[i]; j++)
-			if (!seen[j] && rint(10 * start[j].z_offset) == rint(10 * start[i].z_offset)) {
+			if (!seen[j] &&
+			    rint(10 * start[j].z_offset) == rint(10 * start[i].z_offset)) {
 				group[k++] = o[j];
 				seen[j] = j != i;
 			}
@@ -145,9 +152,10 @@ static void share_z(struct optim **o, const struct tilt *start, size_t n)
 	free(seen);
 }
 
-int search_tilts(struct search *s, const char *name, const float *stack, size_t nz, const struct tile_plan *plan,
-		 const struct optim_stage *stage, size_t stages, bool z_shared, const struct tilt *start, search_trace *trace,
-		 void *trace_arg, struct search_result *result)
+int search_tilts(struct search *s, const char *name, const float *stack, size_t nz,
+		 const struct tile_plan *plan, const struct optim_stage *stage, size_t stages,
+		 bool z_shared, const struct tilt *start, search_trace *trace, void *trace_arg,
+		 struct search_result *result)
 {
 	size_t n = plan->count, step, told, loaded = n;
 	struct optim *o = mem_new(n, sizeof *o), **ref = mem_new(n, sizeof *ref);
@@ -162,12 +170,14 @@ int search_tilts(struct search *s, const char *name, const float *stack, size_t 
 
 		arg[i] = (struct trace_arg){ trace, trace_arg, i };
 		ref[i] = &o[i];
-		optim_init(&o[i], stage, stages, p, (double)(nz / 2), trace ? pass_trace : NULL, &arg[i]);
+		optim_init(&o[i], stage, stages, p, (double)(nz / 2), trace ? pass_trace : NULL,
+			   &arg[i]);
 	}
 	for (size_t first = 0; first < n; first += z_shared ? n : step) {
 		size_t end = z_shared ? n : first + step < n ? first + step : n, moved;
 
-		do {	/* a shared z moves all tiles in step, and spectra that do not fit are loaded again */
+		do { /* a shared z moves all tiles in step, and spectra that do not fit are loaded
+			again */
 			moved = 0;
 			for (size_t i = first; i < end; i += step) {
 				size_t count = end - i < step ? end - i : step;
@@ -184,7 +194,9 @@ int search_tilts(struct search *s, const char *name, const float *stack, size_t 
 		} while (moved > 0);
 	}
 	for (size_t i = 0; i < n; i++)
-		result[i] = (struct search_result){ { o[i].p[0], o[i].p[1], o[i].p[2] }, o[i].loss, o[i].used, o[i].broken };
+		result[i] = (struct search_result){
+			{ o[i].p[0], o[i].p[1], o[i].p[2] }, o[i].loss, o[i].used, o[i].broken
+		};
 	rc = 0;
 done:
 	free(o);
@@ -193,8 +205,9 @@ done:
 	return rc;
 }
 
-int search_losses(struct search *s, const char *name, const float *stack, size_t nz, const struct tile_plan *plan,
-		  const struct tilt *tilt, double *value, double (*gradient)[3])
+int search_losses(struct search *s, const char *name, const float *stack, size_t nz,
+		  const struct tile_plan *plan, const struct tilt *tilt, double *value,
+		  double (*gradient)[3])
 {
 	size_t *place, step;
 	int rc = -1;
@@ -208,8 +221,9 @@ int search_losses(struct search *s, const char *name, const float *stack, size_t
 	for (size_t i = 0; i < plan->count; i += step) {
 		size_t n = plan->count - i < step ? plan->count - i : step;
 
-		if (load(s, name, stack, plan, i, n) != 0 || loss_eval(&s->loss, place, tilt + i, n, LOSS_D_Z | LOSS_D_ANGLES,
-								      value + i, gradient + i) != 0)
+		if (load(s, name, stack, plan, i, n) != 0 ||
+		    loss_eval(&s->loss, place, tilt + i, n, LOSS_D_Z | LOSS_D_ANGLES, value + i,
+			      gradient + i) != 0)
 			goto done;
 	}
 	rc = 0;

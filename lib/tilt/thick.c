@@ -45,7 +45,7 @@ static void shape(struct thick *t, size_t nz, size_t h, size_t w)
 	t->step = o->z_step / (double)thick_factor(o);
 	t->made = t->n / 2 + 1;
 	t->both = t->o.ratio != 0 ? 2 : 1;
-	t->lags = t->ny / 2 * 2 + 3;	/* -ny/2 - 1 .. ny/2 + 1 */
+	t->lags = t->ny / 2 * 2 + 3; /* -ny/2 - 1 .. ny/2 + 1 */
 	top = optics_pupil_size(o, t->nx) / 2 + 1;
 	t->hx = t->nx / 2 + 2 < top ? t->nx / 2 + 2 : top;
 	t->rows = block_rows(t->n, t->ny, t->nx);
@@ -53,11 +53,13 @@ static void shape(struct thick *t, size_t nz, size_t h, size_t w)
 
 static size_t bytes_of(const struct thick *t)
 {
-	size_t my = optics_pupil_size(&t->o.optics, t->ny), mx = optics_pupil_size(&t->o.optics, t->nx);
+	size_t my = optics_pupil_size(&t->o.optics, t->ny),
+	       mx = optics_pupil_size(&t->o.optics, t->nx);
 	size_t half = t->nx / 2 + 1;
 
-	return t->zp * t->ny * half * 8 + t->made * t->both * t->lags * t->hx * 8 + t->ny * t->nx * 4 + my * mx * (3 * 8 + 4) +
-	       t->both * my * (mx / 2 + 1) * 8 + t->rows * half * 8 * (2 * t->n + t->zp);
+	return t->zp * t->ny * half * 8 + t->made * t->both * t->lags * t->hx * 8 +
+	       t->ny * t->nx * 4 + my * mx * (3 * 8 + 4) + t->both * my * (mx / 2 + 1) * 8 +
+	       t->rows * half * 8 * (2 * t->n + t->zp);
 }
 
 size_t thick_bytes(const struct thick_opts *o, size_t nz, size_t ny, size_t nx)
@@ -84,14 +86,18 @@ static int mirror_sets(const struct thick *t, size_t row0)
 {
 	size_t nyquist = t->ny / 2;
 
-	return shift_y(t) || shift_x(t) || (t->ny % 2 == 0 && row0 <= nyquist && nyquist < row0 + t->rows) ? 2 : 1;
+	return shift_y(t) || shift_x(t) ||
+			       (t->ny % 2 == 0 && row0 <= nyquist && nyquist < row0 + t->rows)
+		       ? 2
+		       : 1;
 }
 
 /* z of plane j in steps: DFT order, the sign that of z; the peer reverses the list to invert. */
 static long plane_z(const struct thick *t, size_t j)
 {
 	const struct optics *o = &t->o.optics;
-	long n = (long)t->n, k = o->peer && o->invert ? n - 1 - (long)j : (long)j, z = k < (n + 1) / 2 ? k : k - n;
+	long n = (long)t->n, k = o->peer && o->invert ? n - 1 - (long)j : (long)j,
+	     z = k < (n + 1) / 2 ? k : k - n;
 
 	if (!o->peer && (o->z_sign > 0) != o->invert)
 		z = -z;
@@ -100,7 +106,7 @@ static long plane_z(const struct thick *t, size_t j)
 
 static int write_tables(struct thick *t)
 {
-	int (*plane)[2] = mem_new(t->n, sizeof *plane), (*crop)[2] = mem_new(t->zp, sizeof *crop);
+	int(*plane)[2] = mem_new(t->n, sizeof *plane), (*crop)[2] = mem_new(t->zp, sizeof *crop);
 	float *weight = mem_new(t->n, sizeof *weight);
 	long n = (long)t->n, zp = (long)t->zp;
 	int sz = t->o.optics.peer && zp % 2 == 1 && n % 2 == 0 ? -1 : 0, rc;
@@ -110,7 +116,8 @@ static int write_tables(struct thick *t)
 
 		plane[j][0] = (int)labs(z);
 		plane[j][1] = z < 0;
-		weight[j] = (float)(n > 1 ? 0.5 - 0.5 * cos(2 * M_PI * (double)m / (double)(n - 1)) : 1);
+		weight[j] = (float)(n > 1 ? 0.5 - 0.5 * cos(2 * M_PI * (double)m / (double)(n - 1))
+					  : 1);
 	}
 	for (long k = 0; k < zp; k++) {
 		long l = k < (zp + 1) / 2 ? k : k - zp, m = 2 * k == zp ? zp / 2 : l;
@@ -120,9 +127,9 @@ static int write_tables(struct thick *t)
 	}
 	rc = buf_write(t->plane_of, 0, plane, t->n * sizeof *plane) != 0 ||
 			     buf_write(t->weight, 0, weight, t->n * sizeof *weight) != 0 ||
-			     buf_write(t->crop, 0, crop, t->zp * sizeof *crop) != 0 ?
-		     -1 :
-		     0;
+			     buf_write(t->crop, 0, crop, t->zp * sizeof *crop) != 0
+		     ? -1
+		     : 0;
 	free(plane);
 	free(crop);
 	free(weight);
@@ -135,7 +142,9 @@ static int make_plans(struct thick *t)
 	struct dev *d = t->d;
 	size_t half = t->nx / 2 + 1;
 	struct fft_desc b = { .kind = FFT_R2C, .ny = t->ny, .nx = t->nx, .batch = 1 };
-	struct fft_desc c = { .kind = FFT_FORWARD, .ny = p->my, .nx = p->mx, .batch = 1, .rows_lo = p->rows_lo };
+	struct fft_desc c = {
+		.kind = FFT_FORWARD, .ny = p->my, .nx = p->mx, .batch = 1, .rows_lo = p->rows_lo
+	};
 	struct fft_desc w = { .kind = FFT_R2C, .ny = p->my, .nx = p->mx, .batch = t->both };
 
 	t->fft_b = fft_new(d, &b);
@@ -153,11 +162,14 @@ static int make_plans(struct thick *t)
 		t->fft_hz[sets - 1] = fft_slow_new(d, FFT_FORWARD, t->n, sets * t->rows * half);
 	t->fft_bz = fft_slow_new(d, FFT_FORWARD, t->zp, t->rows * half);
 	t->fft_back = fft_slow_new(d, FFT_BACKWARD, t->zp, t->rows * half);
-	return t->fft_b && t->fft_image && t->fft_a && t->fft_wave && t->fft_w && t->fft_hz[0] && t->fft_hz[1] && t->fft_bz && t->fft_back ? 0 :
-															    -1;
+	return t->fft_b && t->fft_image && t->fft_a && t->fft_wave && t->fft_w && t->fft_hz[0] &&
+			       t->fft_hz[1] && t->fft_bz && t->fft_back
+		       ? 0
+		       : -1;
 }
 
-int thick_init(struct thick *t, struct dev *d, const struct thick_opts *o, size_t nz, size_t h, size_t w)
+int thick_init(struct thick *t, struct dev *d, const struct thick_opts *o, size_t nz, size_t h,
+	       size_t w)
 {
 	const struct pupil *p = &t->pupil;
 	size_t plane, half, need;
@@ -166,9 +178,11 @@ int thick_init(struct thick *t, struct dev *d, const struct thick_opts *o, size_
 	shape(t, nz, h, w);
 	need = bytes_of(t);
 	if (need > dev_mem(d))
-		return error("'--mem': a tile of %zu x %zu x %zu needs %zu bytes on the device, %zu are allowed", nz, h, w, need,
-			     dev_mem(d));
-	if (dev_load(d, "tilt_thick") != 0 || pupil_init(&t->pupil, d, &o->optics, t->ny, t->nx) != 0)
+		return error("'--mem': a tile of %zu x %zu x %zu needs %zu bytes on the device, "
+			     "%zu are allowed",
+			     nz, h, w, need, dev_mem(d));
+	if (dev_load(d, "tilt_thick") != 0 ||
+	    pupil_init(&t->pupil, d, &o->optics, t->ny, t->nx) != 0)
 		return -1;
 	plane = p->my * p->mx;
 	half = t->nx / 2 + 1;
@@ -188,9 +202,9 @@ int thick_init(struct thick *t, struct dev *d, const struct thick_opts *o, size_
 	t->plane_of = buf_new(d, t->n * 8);
 	t->weight = buf_new(d, t->n * 4);
 	t->crop = buf_new(d, t->zp * 8);
-	if (!t->b || !t->h || !t->stage || !t->wave || !t->a || !t->w || !t->raw || !t->source || !t->zbuf || !t->coef ||
-	    !t->part || !t->hz || !t->bz || !t->plane_of || !t->weight || !t->crop || make_plans(t) != 0 ||
-	    write_tables(t) != 0) {
+	if (!t->b || !t->h || !t->stage || !t->wave || !t->a || !t->w || !t->raw || !t->source ||
+	    !t->zbuf || !t->coef || !t->part || !t->hz || !t->bz || !t->plane_of || !t->weight ||
+	    !t->crop || make_plans(t) != 0 || write_tables(t) != 0) {
 		thick_clear(t);
 		return -1;
 	}
@@ -199,10 +213,11 @@ int thick_init(struct thick *t, struct dev *d, const struct thick_opts *o, size_
 
 void thick_clear(struct thick *t)
 {
-	struct buf *b[] = { t->b,    t->h,    t->stage, t->wave, t->a,	t->w,	     t->raw,	t->source,
-			    t->zbuf, t->coef, t->part,	t->hz,	 t->bz, t->plane_of, t->weight, t->crop };
-	struct fft *f[] = { t->fft_b, t->fft_image, t->fft_a, t->fft_wave, t->fft_w, t->fft_hz[0], t->fft_hz[1], t->fft_bz,
-			    t->fft_back };
+	struct buf *b[] = { t->b,   t->h,	 t->stage,  t->wave, t->a,    t->w,
+			    t->raw, t->source,	 t->zbuf,   t->coef, t->part, t->hz,
+			    t->bz,  t->plane_of, t->weight, t->crop };
+	struct fft *f[] = { t->fft_b,	  t->fft_image, t->fft_a,  t->fft_wave, t->fft_w,
+			    t->fft_hz[0], t->fft_hz[1], t->fft_bz, t->fft_back };
 
 	for (size_t i = 0; i < sizeof b / sizeof *b; i++)
 		buf_free(b[i]);
@@ -220,10 +235,11 @@ int thick_transfer(struct thick *t, const struct tilt *tilt)
 	double sum, bright, scale;
 
 	if (!t->o.optics.peer)
-		own.azimuth += M_PI;	/* then a thin sheet gives the planes of the thin model */
+		own.azimuth += M_PI; /* then a thin sheet gives the planes of the thin model */
 	if (pupil_source(p, &upright, 1, t->coef, t->source) != 0 ||
 	    pupil_source_sum(p, t->source, 1, 2, t->part, &bright) != 0 ||
-	    pupil_source(p, &own, 1, t->coef, t->source) != 0 || pupil_source_sum(p, t->source, 1, 2, t->part, &sum) != 0)
+	    pupil_source(p, &own, 1, t->coef, t->source) != 0 ||
+	    pupil_source_sum(p, t->source, 1, 2, t->part, &sum) != 0)
 		return -1;
 	if (!(sum >= 1e-6 * bright))
 		return 1;
@@ -232,15 +248,18 @@ int thick_transfer(struct thick *t, const struct tilt *tilt)
 		double z = (double)u * t->step;
 
 		if (pupil_wave(p, &z, 1, 2, t->zbuf, t->wave, 0) != 0 ||
-		    dev_run(t->d, "thick_waves", NDRANGE2(dev_columns(t->d, p->mx), rows), ARG(t->a), ARG(t->wave), ARG(t->source), ARG(p->p),
-			    ARG(p->gamma), INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(rows), INT(p->rows_lo),
-			    INT(p->rows)) != 0 ||
-		    fft_run(t->fft_wave, t->wave, 0, t->wave, 0) != 0 || fft_run(t->fft_a, t->a, 0, t->a, 0) != 0 ||
-		    dev_run(t->d, "tilt_correlate", NDRANGE3(dev_columns(t->d, p->mx), p->my, 1), ARG(t->w), ARG(t->a), ARG(t->wave), INT(p->mx),
-			    INT(p->my), INT(1), INT(0), INT(0), INT(0)) != 0 ||
+		    dev_run(t->d, "thick_waves", NDRANGE2(dev_columns(t->d, p->mx), rows),
+			    ARG(t->a), ARG(t->wave), ARG(t->source), ARG(p->p), ARG(p->gamma),
+			    INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(rows),
+			    INT(p->rows_lo), INT(p->rows)) != 0 ||
+		    fft_run(t->fft_wave, t->wave, 0, t->wave, 0) != 0 ||
+		    fft_run(t->fft_a, t->a, 0, t->a, 0) != 0 ||
+		    dev_run(t->d, "tilt_correlate", NDRANGE3(dev_columns(t->d, p->mx), p->my, 1),
+			    ARG(t->w), ARG(t->a), ARG(t->wave), INT(p->mx), INT(p->my), INT(1),
+			    INT(0), INT(0), INT(0)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->raw, 0) != 0 ||
-		    dev_run(t->d, "thick_keep", NDRANGE3(t->hx, t->lags, t->both), ARG(t->h), ARG(t->raw), INT(t->lags),
-			    INT(t->hx), INT(p->my), INT(p->mx / 2 + 1),
+		    dev_run(t->d, "thick_keep", NDRANGE3(t->hx, t->lags, t->both), ARG(t->h),
+			    ARG(t->raw), INT(t->lags), INT(t->hx), INT(p->my), INT(p->mx / 2 + 1),
 			    ARG((uint64_t){ u * t->both * t->lags * t->hx }), FLOAT(scale)) != 0)
 			return -1;
 	}
@@ -250,9 +269,10 @@ int thick_transfer(struct thick *t, const struct tilt *tilt)
 /* k_re H_re + k_im H_im of the rows from row0 on, along z, transformed. */
 static int stack_block(struct thick *t, size_t row0, int sets, double k_re, double k_im)
 {
-	if (dev_run(t->d, "thick_stack", NDRANGE3(t->nx / 2 + 1, t->rows, t->n * (size_t)sets), ARG(t->hz), ARG(t->h),
-		    ARG(t->plane_of), ARG(t->weight), INT(t->n), INT(row0), INT(t->rows), INT(t->nx / 2 + 1), INT(t->ny),
-		    INT(t->nx), INT(t->lags), INT(t->hx), INT(t->both), INT(shift_y(t)), INT(shift_x(t)), INT(sets),
+	if (dev_run(t->d, "thick_stack", NDRANGE3(t->nx / 2 + 1, t->rows, t->n * (size_t)sets),
+		    ARG(t->hz), ARG(t->h), ARG(t->plane_of), ARG(t->weight), INT(t->n), INT(row0),
+		    INT(t->rows), INT(t->nx / 2 + 1), INT(t->ny), INT(t->nx), INT(t->lags),
+		    INT(t->hx), INT(t->both), INT(shift_y(t)), INT(shift_x(t)), INT(sets),
 		    FLOAT(k_re), FLOAT(k_im)) != 0)
 		return -1;
 	return fft_run(t->fft_hz[sets - 1], t->hz, 0, t->hz, 0);
@@ -264,19 +284,21 @@ static int filter_block(struct thick *t, size_t row0)
 	int sets = mirror_sets(t, row0);
 
 	if (stack_block(t, row0, sets, 1, t->o.ratio) != 0 ||
-	    dev_run(t->d, "thick_gather", NDRANGE3(half, t->rows, t->zp), ARG(t->bz), ARG(t->b), INT(t->zp), INT(row0),
-		    INT(t->rows), INT(t->ny), INT(half)) != 0 ||
+	    dev_run(t->d, "thick_gather", NDRANGE3(half, t->rows, t->zp), ARG(t->bz), ARG(t->b),
+		    INT(t->zp), INT(row0), INT(t->rows), INT(t->ny), INT(half)) != 0 ||
 	    fft_run(t->fft_bz, t->bz, 0, t->bz, 0) != 0 ||
-	    dev_run(t->d, "thick_filter", NDRANGE3(half, t->rows, t->zp), ARG(t->bz), ARG(t->hz), ARG(t->crop), INT(t->zp),
-		    INT(t->rows), INT(half), INT(t->nx), INT(sets), FLOAT(t->o.reg),
+	    dev_run(t->d, "thick_filter", NDRANGE3(half, t->rows, t->zp), ARG(t->bz), ARG(t->hz),
+		    ARG(t->crop), INT(t->zp), INT(t->rows), INT(half), INT(t->nx), INT(sets),
+		    FLOAT(t->o.reg),
 		    FLOAT(1 / ((double)t->zp * (double)t->ny * (double)t->nx))) != 0 ||
 	    fft_run(t->fft_back, t->bz, 0, t->bz, 0) != 0)
 		return -1;
-	return dev_run(t->d, "thick_scatter", NDRANGE3(half, t->rows, t->zp), ARG(t->b), ARG(t->bz), INT(t->zp), INT(row0),
-		       INT(t->rows), INT(t->ny), INT(half));
+	return dev_run(t->d, "thick_scatter", NDRANGE3(half, t->rows, t->zp), ARG(t->b), ARG(t->bz),
+		       INT(t->zp), INT(row0), INT(t->rows), INT(t->ny), INT(half));
 }
 
-/* Slice of the stack that plane k of the padded one repeats (mirrored with the edge), or -1: zeros. */
+/* Slice of the stack that plane k of the padded one repeats (mirrored with the edge), or -1: zeros.
+ */
 static long source_slice(const struct thick *t, size_t k)
 {
 	long z = (long)k - (long)t->o.z_pad, n = (long)t->nz;
@@ -289,8 +311,8 @@ static long source_slice(const struct thick *t, size_t k)
 }
 
 /* Mean of the padded tile, in double. */
-static double padded_mean(const struct thick *t, const struct tile_box *box, const float *stack, size_t ny, size_t nx,
-			  float *plane)
+static double padded_mean(const struct thick *t, const struct tile_box *box, const float *stack,
+			  size_t ny, size_t nx, float *plane)
 {
 	double *part = mem_new(t->nz, sizeof *part), sum = 0;
 
@@ -308,7 +330,8 @@ static double padded_mean(const struct thick *t, const struct tile_box *box, con
 	return sum / ((double)t->zp * (double)t->ny * (double)t->nx);
 }
 
-static int load_planes(struct thick *t, const struct tile_box *box, const float *stack, size_t ny, size_t nx)
+static int load_planes(struct thick *t, const struct tile_box *box, const float *stack, size_t ny,
+		       size_t nx)
 {
 	size_t pixels = t->ny * t->nx, spec = t->ny * (t->nx / 2 + 1);
 	float *plane = buf_map(t->stage, MAP_DISCARD);
@@ -340,7 +363,8 @@ static int load_planes(struct thick *t, const struct tile_box *box, const float 
 	return 0;
 }
 
-int thick_invert(struct thick *t, const float *stack, size_t y, size_t x, size_t field_ny, size_t field_nx, float *out)
+int thick_invert(struct thick *t, const float *stack, size_t y, size_t x, size_t field_ny,
+		 size_t field_nx, float *out)
 {
 	struct tile_box box = { y, x, t->ny - 2 * t->o.pad, t->nx - 2 * t->o.pad };
 	size_t spec = t->ny * (t->nx / 2 + 1);
@@ -351,8 +375,8 @@ int thick_invert(struct thick *t, const float *stack, size_t y, size_t x, size_t
 	for (size_t row = 0; row < t->ny; row += t->rows)
 		if (filter_block(t, row) != 0)
 			return -1;
-	if (dev_run(t->d, "thick_real_columns", NDRANGE3(2, t->ny / 2 + 1, t->zp), ARG(t->b), INT(t->zp), INT(t->ny),
-		    INT(t->nx)) != 0)
+	if (dev_run(t->d, "thick_real_columns", NDRANGE3(2, t->ny / 2 + 1, t->zp), ARG(t->b),
+		    INT(t->zp), INT(t->ny), INT(t->nx)) != 0)
 		return -1;
 	for (size_t z = 0; z < t->nz; z++) {
 		const float *image;
@@ -361,15 +385,18 @@ int thick_invert(struct thick *t, const float *stack, size_t y, size_t x, size_t
 		    !(image = buf_map(t->stage, MAP_READ)))
 			return -1;
 		for (size_t r = 0; r < box.h; r++)
-			memcpy(out + (z * box.h + r) * box.w, image + (r + t->o.pad) * t->nx + t->o.pad, box.w * 4);
+			memcpy(out + (z * box.h + r) * box.w,
+			       image + (r + t->o.pad) * t->nx + t->o.pad, box.w * 4);
 		if (buf_unmap(t->stage) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* Bins whose lags are in the right half come from set 0; the others are conjugates of their mirrors' set 1. */
-static void expand_block(const struct thick *t, const float (*hz)[2], int (*crop)[2], size_t row0, float *re, float *im)
+/* Bins whose lags are in the right half come from set 0; the others are conjugates of their
+ * mirrors' set 1. */
+static void expand_block(const struct thick *t, const float (*hz)[2], int (*crop)[2], size_t row0,
+			 float *re, float *im)
 {
 	size_t half = t->nx / 2 + 1, ny = t->ny, nx = t->nx;
 
@@ -377,12 +404,14 @@ static void expand_block(const struct thick *t, const float (*hz)[2], int (*crop
 		for (size_t i = 0; i < t->rows * half; i++) {
 			size_t r = i / half, x = i % half, y = row0 + r, at, mirror;
 			const float *v = hz[((size_t)crop[k][0] * 2 * t->rows + r) * half + x];
-			const float *m = hz[(((size_t)crop[k][1] * 2 + 1) * t->rows + r) * half + x];
+			const float *m =
+				hz[(((size_t)crop[k][1] * 2 + 1) * t->rows + r) * half + x];
 
 			if (y >= ny)
 				continue;
 			at = (k * ny + y) * nx + x;
-			mirror = ((k ? t->zp - k : 0) * ny + (y ? ny - y : 0)) * nx + (x ? nx - x : 0);
+			mirror = ((k ? t->zp - k : 0) * ny + (y ? ny - y : 0)) * nx +
+				 (x ? nx - x : 0);
 			if (x > 0 && 2 * x < nx) {
 				re[at] = v[0];
 				im[at] = v[1];
@@ -395,17 +424,19 @@ static void expand_block(const struct thick *t, const float (*hz)[2], int (*crop
 int thick_dump(struct thick *t, float *pages)
 {
 	size_t n = t->zp * t->ny * t->nx;
-	int (*crop)[2] = mem_new(t->zp, sizeof *crop), rc = -1;
+	int(*crop)[2] = mem_new(t->zp, sizeof *crop), rc = -1;
 
 	if (buf_read(t->crop, 0, crop, t->zp * sizeof *crop) != 0)
 		goto done;
 	for (int q = 0; q < 2; q++)
 		for (size_t row0 = 0; row0 < t->ny; row0 += t->rows) {
-			const float (*hz)[2];
+			const float(*hz)[2];
 
-			if (stack_block(t, row0, 2, 1 - q, q) != 0 || !(hz = buf_map(t->hz, MAP_READ)))
+			if (stack_block(t, row0, 2, 1 - q, q) != 0 ||
+			    !(hz = buf_map(t->hz, MAP_READ)))
 				goto done;
-			expand_block(t, hz, crop, row0, pages + (size_t)2 * q * n, pages + (size_t)(2 * q + 1) * n);
+			expand_block(t, hz, crop, row0, pages + (size_t)2 * q * n,
+				     pages + (size_t)(2 * q + 1) * n);
 			if (buf_unmap(t->hz) != 0)
 				goto done;
 		}

@@ -22,14 +22,15 @@ static size_t axis_starts(size_t n, size_t tile, size_t overlap, size_t **start)
 		s[i] = i * step;
 	if (s[m - 1] + tile < n) {
 		m++;
-		for (size_t i = 0; i < m; i++)	/* rint: half to even */
+		for (size_t i = 0; i < m; i++) /* rint: half to even */
 			s[i] = (size_t)rint((double)(i * (n - tile)) / (double)(m - 1));
 	}
 	*start = s;
 	return m;
 }
 
-void tile_plan_init(struct tile_plan *p, const size_t field[2], const size_t tile[2], const size_t overlap[2])
+void tile_plan_init(struct tile_plan *p, const size_t field[2], const size_t tile[2],
+		    const size_t overlap[2])
 {
 	size_t size[2], *start[2], count[2];
 
@@ -40,7 +41,8 @@ void tile_plan_init(struct tile_plan *p, const size_t field[2], const size_t til
 	*p = (struct tile_plan){ field[0], field[1], size[0], size[1], count[0] * count[1], NULL };
 	p->box = mem_new(p->count, sizeof *p->box);
 	for (size_t i = 0; i < p->count; i++)
-		p->box[i] = (struct tile_box){ start[0][i / count[1]], start[1][i % count[1]], size[0], size[1] };
+		p->box[i] = (struct tile_box){ start[0][i / count[1]], start[1][i % count[1]],
+					       size[0], size[1] };
 	free(start[0]);
 	free(start[1]);
 }
@@ -71,7 +73,7 @@ struct blending {
 	const double *wy, *wx;
 	const float *const *image;
 	const double *offset;
-	double *row;		/* [threads][2][nx]: sums and weights */
+	double *row; /* [threads][2][nx]: sums and weights */
 	float *out;
 };
 
@@ -107,7 +109,9 @@ static void blend_row(void *context, size_t y, int member)
 		}
 	}
 	for (size_t x = 0; x < p->nx; x++)
-		out[x] = weight[x] == 0 ? NAN : (float)(largest || smallest ? sum[x] : sum[x] / weight[x]);
+		out[x] = weight[x] == 0
+				 ? NAN
+				 : (float)(largest || smallest ? sum[x] : sum[x] / weight[x]);
 }
 
 void tile_blend(const struct tile_plan *p, enum blend kind, double frac, const float *const *image,

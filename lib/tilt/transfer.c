@@ -18,12 +18,14 @@ static size_t h_columns(size_t nx, size_t mx)
 	return c < top ? c : top;
 }
 
-size_t transfer_bytes(const struct optics *o, size_t ny, size_t nx, size_t batch, size_t slots, size_t chunk, bool keep)
+size_t transfer_bytes(const struct optics *o, size_t ny, size_t nx, size_t batch, size_t slots,
+		      size_t chunk, bool keep)
 {
 	size_t my = optics_pupil_size(o, ny), mx = optics_pupil_size(o, nx), plane = my * mx;
 	size_t kept = keep ? chunk * batch : slots;
 
-	return plane * (8 * 2 * kept + 8 * slots) + batch * plane * 4 + chunk * batch * 2 * my * h_columns(nx, mx) * 8 +
+	return plane * (8 * 2 * kept + 8 * slots) + batch * plane * 4 +
+	       chunk * batch * 2 * my * h_columns(nx, mx) * 8 +
 	       batch * (my * PUPIL_LANES * 8 + 44) + (my / 2 + 1) * (mx / 2 + 1) * 12;
 }
 
@@ -59,8 +61,8 @@ static int make_plans(struct transfer *t)
 	return t->fft_a && t->fft_b && t->fft_b1 && t->fft_w ? 0 : -1;
 }
 
-int transfer_init(struct transfer *t, struct dev *d, const struct optics *o, size_t ny, size_t nx, size_t batch,
-		  size_t slots, size_t chunk, bool keep)
+int transfer_init(struct transfer *t, struct dev *d, const struct optics *o, size_t ny, size_t nx,
+		  size_t batch, size_t slots, size_t chunk, bool keep)
 {
 	struct pupil *p = &t->pupil;
 	size_t plane, kept;
@@ -82,8 +84,8 @@ int transfer_init(struct transfer *t, struct dev *d, const struct optics *o, siz
 	t->a = buf_new(d, kept * plane * 8);
 	t->w = buf_new(d, slots * plane * 8);
 	t->h = buf_new(d, chunk * t->batch * 2 * p->my * t->hx * 8);
-	if (!t->source || !t->scale || !t->zbuf || !t->coef || !t->part || !t->wave || !t->a || !t->w || !t->h ||
-	    make_plans(t) != 0) {
+	if (!t->source || !t->scale || !t->zbuf || !t->coef || !t->part || !t->wave || !t->a ||
+	    !t->w || !t->h || make_plans(t) != 0) {
 		transfer_clear(t);
 		return -1;
 	}
@@ -92,7 +94,8 @@ int transfer_init(struct transfer *t, struct dev *d, const struct optics *o, siz
 
 void transfer_clear(struct transfer *t)
 {
-	struct buf *b[] = { t->source, t->scale, t->wave, t->a, t->w, t->h, t->zbuf, t->coef, t->part };
+	struct buf *b[] = { t->source, t->scale, t->wave, t->a,	  t->w,
+			    t->h,      t->zbuf,	 t->coef, t->part };
 	struct fft *f[] = { t->fft_a, t->fft_b, t->fft_b1, t->fft_w };
 
 	for (size_t i = 0; i < sizeof b / sizeof *b; i++)
@@ -138,8 +141,10 @@ static bool all_equal(const double *z, size_t n)
 	return true;
 }
 
-/* D of positions i .. i + count - 1 into w (of one, if they share it), and B from it at place b, unless it stands there already. */
-static int make_waves(struct transfer *t, const double *z, size_t i, size_t count, bool shared, size_t b)
+/* D of positions i .. i + count - 1 into w (of one, if they share it), and B from it at place b,
+ * unless it stands there already. */
+static int make_waves(struct transfer *t, const double *z, size_t i, size_t count, bool shared,
+		      size_t b)
 {
 	const struct pupil *p = &t->pupil;
 	bool stands = shared && (i > 0 || (!t->keep && t->shared && z[0] == t->wave_z));
@@ -155,20 +160,24 @@ static int make_waves(struct transfer *t, const double *z, size_t i, size_t coun
 int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u)
 {
 	const struct pupil *p = &t->pupil;
-	size_t plane = p->my * p->mx, rows = fft_prunes(p->d) ? p->rows : p->my, base = t->keep ? u * t->batch : 0;
+	size_t plane = p->my * p->mx, rows = fft_prunes(p->d) ? p->rows : p->my,
+	       base = t->keep ? u * t->batch : 0;
 	size_t columns = dev_columns(p->d, p->mx);
 	bool shared = all_equal(z, n);
 
 	for (size_t i = 0; i < n; i += t->slots) {
-		size_t count = n - i < t->slots ? n - i : t->slots, a = base + (t->keep ? i : 0), b = shared ? base : a;
+		size_t count = n - i < t->slots ? n - i : t->slots, a = base + (t->keep ? i : 0),
+		       b = shared ? base : a;
 
 		if (make_waves(t, z, i, count, shared, b) != 0 ||
-		    dev_run(p->d, "tilt_source_wave", NDRANGE3(columns, rows, count), ARG(t->a), ARG(t->source), ARG(t->w),
-			    INT(p->mx), INT(p->my), INT(rows), INT(p->rows_lo), INT(count), INT(a), INT(i), INT(0),
+		    dev_run(p->d, "tilt_source_wave", NDRANGE3(columns, rows, count), ARG(t->a),
+			    ARG(t->source), ARG(t->w), INT(p->mx), INT(p->my), INT(rows),
+			    INT(p->rows_lo), INT(count), INT(a), INT(i), INT(0),
 			    INT(shared ? 0 : 1), INT(p->rows)) != 0 ||
 		    fft_run(t->fft_a, t->a, a * plane, t->a, a * plane) != 0 ||
-		    dev_run(p->d, "tilt_correlate", NDRANGE3(columns, p->my, count), ARG(t->w), ARG(t->a), ARG(t->wave),
-			    INT(p->mx), INT(p->my), INT(count), INT(a), INT(b), INT(shared ? 0 : 1)) != 0 ||
+		    dev_run(p->d, "tilt_correlate", NDRANGE3(columns, p->my, count), ARG(t->w),
+			    ARG(t->a), ARG(t->wave), INT(p->mx), INT(p->my), INT(count), INT(a),
+			    INT(b), INT(shared ? 0 : 1)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->h, (u * t->batch + i) * 2 * p->my * t->hx) != 0)
 			return -1;
 	}
@@ -176,12 +185,13 @@ int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u)
 	return 0;
 }
 
-int transfer_read(struct transfer *t, size_t i, size_t u, bool mirror, float (*ha)[2], float (*hp)[2])
+int transfer_read(struct transfer *t, size_t i, size_t u, bool mirror, float (*ha)[2],
+		  float (*hp)[2])
 {
 	const struct pupil *p = &t->pupil;
 	size_t plane = p->my * t->hx, ny = p->ny, nx = p->nx;
 	int sy = transfer_shift(&p->o, ny, p->my), sx = transfer_shift(&p->o, nx, p->mx);
-	const float (*h)[2] = buf_map(t->h, MAP_READ);
+	const float(*h)[2] = buf_map(t->h, MAP_READ);
 	double scale = 1 / ((double)(p->my * p->mx) * t->i0[i]);
 
 	if (!h)
@@ -194,7 +204,8 @@ int transfer_read(struct transfer *t, size_t i, size_t u, bool mirror, float (*h
 
 		y = (y < (long)(ny + 1) / 2 ? y : y - (long)ny) + sy;
 		x = (x < (long)(nx + 1) / 2 ? x : x - (long)nx) + sx;
-		turn = x < 0;	/* the left half is the conjugate of the right one; h itself is stored conjugate */
+		turn = x < 0; /* the left half is the conjugate of the right one; h itself is stored
+				 conjugate */
 		if (turn) {
 			y = -y;
 			x = -x;

@@ -50,7 +50,8 @@ static void widen(struct range *r, bool first, double y, double x)
 	r->x1 = fmax(r->x1, x);
 }
 
-void well_radii(const double *y, const double *x, const size_t *group, size_t n, double *u, double *azimuth)
+void well_radii(const double *y, const double *x, const size_t *group, size_t n, double *u,
+		double *azimuth)
 {
 	struct range *range = mem_new(n, sizeof *range);
 
@@ -120,16 +121,18 @@ void well_order(const size_t *position, const double *time, size_t *order, size_
 	struct turn *sorted = mem_new(n, sizeof *sorted), *places = mem_new(n, sizeof *places);
 
 	for (size_t i = 0; i < n; i++)
-		places[i] = sorted[i] = (struct turn){ position[order[i]], i, order[i], time[order[i]] };
+		places[i] = sorted[i] =
+			(struct turn){ position[order[i]], i, order[i], time[order[i]] };
 	qsort(sorted, n, sizeof *sorted, by_time);
-	qsort(places, n, sizeof *places, by_place);	/* position by position, like sorted */
+	qsort(places, n, sizeof *places, by_place); /* position by position, like sorted */
 	for (size_t i = 0; i < n; i++)
 		order[places[i].place] = sorted[i].row;
 	free(places);
 	free(sorted);
 }
 
-void well_cached(const size_t *position, const bool *full, size_t rows, const size_t *order, size_t n, bool *cached)
+void well_cached(const size_t *position, const bool *full, size_t rows, const size_t *order,
+		 size_t n, bool *cached)
 {
 	bool *there = mem_new(rows, sizeof *there);
 
