@@ -10,6 +10,7 @@
 #   quiet                           the code's standard error so far is empty
 #   same A B ; differ A B           byte for byte
 #   done_testing                    last line of every test
+# TESTS_DEVICE=NAME runs the tools on another device than the default one.
 # Run by hand: `builddir=/path/to/build tests/t0100-usage.t`; default is build/ in the sources, or the current folder.
 set -u -o pipefail
 srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
@@ -17,7 +18,9 @@ srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
 builddir=$(cd "$builddir" && pwd)
 shared=${SCOPELINE_SHARED:-$srcdir/../shared}
 export PATH=$builddir/bin:$builddir/tests:$srcdir/tests:$PATH SCOPELINE_CONFIG_PATH=$srcdir/share/presets LC_ALL=C
-unset SCOPELINE_DEVICE SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_MIN SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_STEP
+unset SCOPELINE_DEVICE
+[ -z "${TESTS_DEVICE:-}" ] || export SCOPELINE_DEVICE=$TESTS_DEVICE
+unset SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_MIN SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_STEP
 
 tap_count=0 tap_failed=0
 scratch=$builddir/tests/scratch/$(basename "$0" .t)

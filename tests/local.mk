@@ -16,7 +16,7 @@ check-programs: $(check_PROGRAMS)
 clean-local:
 	rm -rf tests/scratch
 
-EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff .ci/run .shellcheckrc
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t0001-man.t

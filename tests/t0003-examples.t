@@ -2,7 +2,6 @@
 # What the README and the man pages tell a reader to type runs, and the quickstart leaves what it says.
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 ln -s "$srcdir/examples" examples
-demo=$srcdir/examples/data/demo_cells.tif
 
 # the commands of the README's section "Pipelines", one file per paragraph: blocks are indented by four spaces
 awk '/^## / { on = $2 == "Pipelines" }

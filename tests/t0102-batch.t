@@ -64,8 +64,8 @@ interrupt() {	# SIGNAL DIR: starts a run, sends the signal after up to 0.4 s
 	$recon -O "$2" --tilt-out "$2/tilts.csv" stacks/*.tif 2>/dev/null &
 	pid=$!
 	sleep "0.$(printf %03d $((RANDOM % 400)))"
-	kill "-$1" $pid 2>/dev/null
-	wait $pid 2>/dev/null
+	kill "-$1" "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
 	[ ! -e "$2/tilts.csv" ] || cmp "$2/tilts.csv" whole.csv || return
 	local f
 	for f in "$2"/*.tif; do
