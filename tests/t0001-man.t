@@ -20,7 +20,10 @@ man_options() {
 }
 table_options() { "$1" --print-options | cut -f1,2 | tr '\t' ' ' | sort; }
 
-for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes; do
+tools=$(find "$builddir/bin" -maxdepth 1 -type f -perm -100 -printf '%f\n' | sort)
+ok 'there are tools' '[ "$(wc -w <<<"$tools")" -ge 2 ]'
+for tool in $tools; do
+	ok "README and scopeline(7) name $tool" "grep -q '^| .$tool. |' '$srcdir/README.md' && grep -q '^.Xr $tool 1\|^.It Xr $tool 1' '$srcdir/man/scopeline.7'"
 	page=$srcdir/man/$tool.1
 	ok "$tool's own page names no option that it lacks" "man_options $page >page; table_options $tool >table; comm -23 page table | tee /dev/stderr | cmp - /dev/null"
 	ok "$tool's page and scopeline(7) name every option" \
@@ -36,7 +39,7 @@ ok 'scopeline(7) names options of tiltrecon only once and only such that exist' 
 ok 'the check sees a missing option' 'printf "%s\n" ".It Fl o , -output Ar FILE" ".It Fl -a Ar X , Fl -b" >p; [ "$(man_options p)" = "a -
 b -
 output o" ]'
-for page in scopeline.7 tiltrecon.1 tiltsim.1 granularity.1 zernike.1 intensity.1 tvloss.1 tvdenoise.1 kplanes.1; do
+for page in scopeline.7 ${tools//$'\n'/.1 }.1; do
 	ok "$page is clean mdoc" "groff -ww -mandoc -Tutf8 '$srcdir/man/$page' 2>&1 >/dev/null | tee /dev/stderr | cmp - /dev/null"
 done
 done_testing
