@@ -10,13 +10,13 @@ all_tests = $(filter tests/unit-%,$(check_PROGRAMS)) $(addprefix $(abs_top_srcdi
 
 check-local:
 	srcdir='$(abs_top_srcdir)' builddir='$(abs_top_builddir)' SCOPELINE_SHARED='$(SCOPELINE_SHARED)' \
-	$(PROVE) --exec '' -j$(PROVE_JOBS) $(PROVE_FLAGS) $(foreach t,$(all_tests),$(if $(filter $(T),$(basename $(notdir $(t)))),$(t)))
+	$(PROVE) --exec 'bash $(abs_top_srcdir)/tests/one' -j$(PROVE_JOBS) $(PROVE_FLAGS) $(foreach t,$(all_tests),$(if $(filter $(T),$(basename $(notdir $(t)))),$(t)))
 check-programs: $(check_PROGRAMS)
 .PHONY: check-programs
 clean-local:
 	rm -rf tests/scratch
 
-EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff .ci/run .shellcheckrc
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff tests/one .ci/run .shellcheckrc
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t0001-man.t
