@@ -284,7 +284,7 @@ static int bin_sums(struct loss *l, size_t n, struct bin_sums *out)
 {
 	struct thin *t = &l->thin;
 	const struct pupil *p = &t->t.pupil;
-	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
+	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx);
 	const float *s;
 
 	if (dev_run(t->d, "tilt_loss_sums", NDRANGE3(t->nr, dev_columns(t->d, PUPIL_LANES), n),
@@ -314,7 +314,7 @@ static int pull(struct loss *l, size_t first, size_t n, size_t k)
 	struct thin *t = &l->thin;
 	struct transfer *f = &t->t;
 	const struct pupil *p = &f->pupil;
-	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx),
+	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx),
 	    kind = kind_of(&l->o);
 	size_t ex = p->mx / 2 + 1;
 
@@ -468,7 +468,7 @@ static int adjoint(struct loss *l, size_t n, enum inverse mode)
 {
 	struct thin *t = &l->thin;
 	const struct pupil *p = &t->t.pupil;
-	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
+	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx);
 
 	return dev_run(t->d, "tilt_adjoint", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n),
 		       ARG(l->q), ARG(t->x), ARG(t->t.h), ARG(l->gx), ARG(t->t.scale), INT(t->nr),

@@ -54,7 +54,11 @@ size_t optics_reach(const struct optics *o, size_t n)
 
 size_t optics_pupil_size(const struct optics *o, size_t n)
 {
-	if (o->oversample > 0 || o->peer)
-		return n * (size_t)optics_factor(o);
-	return fft_good_size(n / 2 + 2 * optics_reach(o, n) + 1);
+	/* two more than the wanted lags: the peer's crop of odd sizes is off by one */
+	size_t need = n / 2 + 2 * optics_reach(o, n) + (o->peer ? 2 : 1), good = fft_good_size(need);
+	size_t whole = n * (size_t)optics_factor(o);
+
+	if (o->oversample > 0)
+		return whole;
+	return o->peer && (whole < need || whole < good) ? whole : good;
 }

@@ -40,8 +40,8 @@ int optics_factor(const struct optics *o);
 /* Half width of the objective's pupil on an axis of n pixels, in bins, with the part of its soft edge that matters. */
 size_t optics_reach(const struct optics *o, size_t n);
 
-/* Size of the pupil plane for an axis of n pixels: the smallest fast size at which no wanted lag wraps, or n times
- * the given factor. */
+/* Size of the pupil plane for an axis of n pixels: the smallest fast size at which no wanted lag wraps, or n times the
+ * given factor; the peer's own where that wraps, and so differs. */
 size_t optics_pupil_size(const struct optics *o, size_t n);
 
 #endif

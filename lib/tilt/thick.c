@@ -73,12 +73,12 @@ size_t thick_bytes(const struct thick_opts *o, size_t nz, size_t ny, size_t nx)
 /* Lags under the peer's crop, y and x shift, along an axis. */
 static int shift_y(const struct thick *t)
 {
-	return transfer_shift(&t->o.optics, t->ny, t->pupil.my);
+	return transfer_shift(&t->o.optics, t->ny);
 }
 
 static int shift_x(const struct thick *t)
 {
-	return transfer_shift(&t->o.optics, t->nx, t->pupil.mx);
+	return transfer_shift(&t->o.optics, t->nx);
 }
 
 /* Sets that a block needs: 2 if a lag of it differs from its mirror's. */

@@ -21,9 +21,7 @@ static const size_t batch_limit = (size_t)256 << 20;
 static void bin_rows(const struct optics *o, size_t ny, size_t nx, size_t *nr, size_t *nc,
 		     bool *full)
 {
-	size_t my = optics_pupil_size(o, ny), mx = optics_pupil_size(o, nx);
-
-	*full = transfer_shift(o, ny, my) != 0 || transfer_shift(o, nx, mx) != 0;
+	*full = transfer_shift(o, ny) != 0 || transfer_shift(o, nx) != 0;
 	*nr = *full || ny % 2 == 1 ? ny : ny + 1;
 	*nc = *full ? nx : nx / 2 + 1;
 }
@@ -217,7 +215,7 @@ static int invert(struct thin *t, size_t n, int (*use)[4], size_t first, size_t 
 		  enum inverse mode)
 {
 	const struct pupil *p = &t->t.pupil;
-	int sy = transfer_shift(&t->o, t->ny, p->my), sx = transfer_shift(&t->o, t->nx, p->mx);
+	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx);
 
 	if (buf_write(t->planes, 0, use + first, count * sizeof *use) != 0)
 		return -1;

@@ -5,9 +5,9 @@
 
 #include "base/mem.h"
 
-int transfer_shift(const struct optics *o, size_t n, size_t m)
+int transfer_shift(const struct optics *o, size_t n)
 {
-	return o->peer && n % 2 == 1 && m % 2 == 0 ? -1 : 0;
+	return o->peer && n % 2 == 1 && optics_factor(o) % 2 == 0 ? -1 : 0;
 }
 
 /* Lags of the columns that are read: 0 .. nx/2, one more for the peer's shift. */
@@ -190,7 +190,7 @@ int transfer_read(struct transfer *t, size_t i, size_t u, bool mirror, float (*h
 {
 	const struct pupil *p = &t->pupil;
 	size_t plane = p->my * t->hx, ny = p->ny, nx = p->nx;
-	int sy = transfer_shift(&p->o, ny, p->my), sx = transfer_shift(&p->o, nx, p->mx);
+	int sy = transfer_shift(&p->o, ny), sx = transfer_shift(&p->o, nx);
 	const float(*h)[2] = buf_map(t->h, MAP_READ);
 	double scale = 1 / ((double)(p->my * p->mx) * t->i0[i]);
 

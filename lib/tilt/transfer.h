@@ -57,7 +57,7 @@ int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u);
  * tests); mirror: of the plane at -z. */
 int transfer_read(struct transfer *t, size_t i, size_t u, bool mirror, float (*ha)[2], float (*hp)[2]);
 
-/* Lag of bin 0 on an axis of n pixels in a plane of m: 0, or -1 for the peer's crop of odd sizes. */
-int transfer_shift(const struct optics *o, size_t n, size_t m);
+/* Lag of bin 0 on an axis of n pixels: 0, or -1 for the peer's crop of an odd size from an even one. */
+int transfer_shift(const struct optics *o, size_t n);
 
 #endif
