@@ -9,7 +9,7 @@ awk '/^## / { on = $2 == "Pipelines" }
 	on && /^$/ { blank = 1; next }
 	{ open = 0 }' "$srcdir/README.md"
 ok 'the README has five pipelines or more' '[ "$(ls pipeline* | wc -l)" -ge 5 ]'
-slow || rm -f pipeline[3-9]
+slow || rm -f pipeline[134]
 for p in pipeline*; do
 	ok "the README's $p runs and says something or leaves a file: $(head -n 1 "$p" | cut -c1-60)" \
 		"mkdir -p in-$p && cd in-$p && ln -s ../examples . && bash -e -o pipefail ../$p >said && { [ -s said ] || [ \"\$(find . -type f -size +0 | wc -l)\" -gt 1 ]; }"
@@ -19,8 +19,8 @@ if slow; then
 	ok 'the simulated tilt of the second is found to 0.02 rad' \
 		'tail -n 1 in-pipeline2/said | awk -F, "{ d = sqrt((sin(\$2) * cos(\$3) - sin(.10472) * cos(.69813)) ^ 2 + (sin(\$2) * sin(\$3) - sin(.10472) * sin(.69813)) ^ 2) } END { print d; exit !(d < 0.02) }"'
 fi
-ok 'the quickstart, without its set-up, runs twice and names its files' '
-	for n in 1 2; do
+ok 'the quickstart, without its set-up, runs again and again and names its files' '
+	for n in 1 $(slow && echo 2); do
 		mkdir -p checkout/examples && sed "s|^\"\$root/examples/setup.sh\"|:|" "$srcdir/examples/quickstart.sh" >checkout/examples/quickstart.sh &&
 		ln -sfn "$builddir" checkout/build && ln -sfn "$srcdir/share" checkout/share && ln -sfn "$srcdir/examples/data" checkout/examples/data &&
 		bash checkout/examples/quickstart.sh >said && for f in phase.tif phase.png tilts.csv; do [ -s checkout/quickstart-out/$f ] && grep -q $f said || exit 1; done &&

@@ -101,7 +101,7 @@ damage() {	# N IN OUT: some bytes are other ones, sometimes the end is missing
 tiffmake -t u16 -s 24,32 -n 3 -k noise -c deflate -T 16 tiled.tif
 tiffmake -t f32 -s 24,32 -n 3 -k noise -b -c lzw strips.tif
 ok 'two hundred damaged files: exit 0 or 1, no signal' '
-	for n in $(seq $(slow && echo 200 || echo 40)); do
+	for n in $(seq $(slow && echo 200 || echo 24)); do
 		damage $n $([ $((n % 2)) = 0 ] && echo tiled.tif || echo strips.tif) hurt.tif
 		tiltrecon --config pheno --dry-run -o y.tif hurt.tif; s=$?
 		[ $s -le 1 ] || { echo "seed $n: exit status $s"; exit 1; }
@@ -111,7 +111,7 @@ ok 'two hundred damaged files: exit 0 or 1, no signal' '
 	done'
 ok 'a hundred damaged tables: exit 0 or 1, no signal' '
 	printf "%s\n" "tile,zenith,azimuth,z_offset,position" "0,0.1,\"0.5\",0.25," >table.csv
-	for n in $(seq $(slow && echo 100 || echo 20)); do
+	for n in $(seq $(slow && echo 100 || echo 10)); do
 		damage $n table.csv hurt.csv
 		tiltrecon --config pheno --tilt-csv hurt.csv -o y.tif phase.tif; s=$?
 		[ $s -le 1 ] || { echo "seed $n: exit status $s"; exit 1; }

@@ -2,6 +2,7 @@
 # Array jobs on a real SLURM: slurmctld, slurmd and munged of this test's own, on this machine.  Root (or sudo without password) is needed.
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
+[ -z "${TESTS_FAST:-}" ] || [ "${CI:-}" = true ] || { echo '1..0 # SKIP slow'; exit 0; }
 cannot() {
 	[ "${CI:-}" = true ] || { echo "1..0 # SKIP $1"; rm -rf "$scratch"; exit 0; }
 	echo '1..1'; echo "not ok 1 - a cluster can be started ($1)"; exit 1
