@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -16,9 +17,10 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-/* Temporaries a signal has to remove.  A slot's path is written only while its state is TAKEN and
- * read by the handler only after it has moved the state from ARMED to DYING, so that no lock is
- * needed; a slot the handler has is never used again. */
+/* Temporaries a signal has to remove.  A slot is TAKEN while its path is written and its file made,
+ * with signals blocked in that thread; the handler, in another one, waits for that to end, moves the
+ * slot from ARMED to DYING and has it for good.  Nothing is taken once `dying` is set, so that no
+ * file can appear behind the handler's back. */
 enum { FREE, TAKEN, ARMED, DYING };
 enum { SLOTS = 64 };
 static struct slot {
@@ -27,6 +29,7 @@ static struct slot {
 } slots[SLOTS];
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "the signal handler needs lock-free ints");
 
+static _Atomic int dying;
 static _Atomic int stdout_taken;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -40,9 +43,12 @@ struct out {
 
 static void remove_temporaries(void)
 {
+	atomic_store(&dying, 1);
 	for (int i = 0; i < SLOTS; i++) {
 		int armed = ARMED;
 
+		while (atomic_load(&slots[i].state) == TAKEN)
+			sched_yield();
 		if (atomic_compare_exchange_strong(&slots[i].state, &armed, DYING))
 			unlink(slots[i].path);
 	}
@@ -71,30 +77,40 @@ static void install(void)
 	}
 }
 
+/* The program is about to end; no message of a vanished temporary shall be printed on the way. */
+static _Noreturn void wait_for_the_end(void)
+{
+	for (;;)
+		pause();
+}
+
 static struct slot *slot_take(void)
 {
 	for (int i = 0; i < SLOTS; i++) {
 		int was = FREE;
 
-		if (atomic_compare_exchange_strong(&slots[i].state, &was, TAKEN))
-			return &slots[i];
+		if (!atomic_compare_exchange_strong(&slots[i].state, &was, TAKEN))
+			continue;
+		if (atomic_load(&dying)) {
+			atomic_store(&slots[i].state, FREE);
+			wait_for_the_end();
+		}
+		return &slots[i];
 	}
 	return NULL;
 }
 
-/* The temporary is gone or renamed.  When the handler has the slot, the program is about to end: no
- * message of a vanished temporary shall be printed on the way. */
+/* The temporary is gone or renamed, unless the handler has the slot. */
 static void slot_release(struct slot *s)
 {
 	int armed = ARMED;
 
 	if (!atomic_compare_exchange_strong(&s->state, &armed, FREE))
-		for (;;)
-			pause();
+		wait_for_the_end();
 }
 
-/* A new file beside the target, named ".NAME.RANDOM.tmp"; armed before it exists. */
-static int open_beside(struct out *o)
+/* A new file beside the target, named ".NAME.RANDOM.tmp"; signals are blocked. */
+static int make_beside(struct out *o)
 {
 	const char *slash = strrchr(o->target, '/');
 	int folder = slash ? (int)(slash + 1 - o->target) : 0;
@@ -115,16 +131,27 @@ static int open_beside(struct out *o)
 		o->slot = NULL;
 		return error("'%s': name too long", o->path);
 	}
-	atomic_store(&o->slot->state, ARMED);
 	o->fd = open(o->slot->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (o->fd < 0) {
-		int why = errno;
-
-		slot_release(o->slot);
+		error("'%s': cannot write: %s", o->path, strerror(errno));
+		atomic_store(&o->slot->state, FREE);
 		o->slot = NULL;
-		return error("'%s': cannot write: %s", o->path, strerror(why));
+		return -1;
 	}
+	atomic_store(&o->slot->state, ARMED);
 	return 0;
+}
+
+static int open_beside(struct out *o)
+{
+	sigset_t all, was;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	int rc = make_beside(o);
+
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return rc;
 }
 
 /* A file without a name, in the folder for temporaries. */
