@@ -54,27 +54,31 @@ static void remove_temporaries(void)
 	}
 }
 
+/* What was there before: the default, or a handler that a library put there (LLVM does, under PoCL, when a
+ * device is opened), which in turn ends the program. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+static struct sigaction before[sizeof signals / sizeof signals[0]];
+
 static void on_signal(int sig)
 {
 	remove_temporaries();
-	raise(sig); /* SA_RESETHAND: the default action, as soon as this handler returns */
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		if (signals[i] == sig)
+			sigaction(sig, &before[i], NULL);
+	raise(sig); /* as soon as this handler returns */
 }
 
 static void install(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	struct sigaction act = { .sa_handler = on_signal };
 
 	atexit(remove_temporaries);
 	signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error of write, like a full disk */
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-		struct sigaction was,
-			act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
-		sigemptyset(&act.sa_mask);
-		/* nohup ignores SIGHUP: that stays; so does a handler of the program's own */
-		if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler == SIG_DFL)
+	sigemptyset(&act.sa_mask);
+	/* nohup ignores SIGHUP: that stays */
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		if (sigaction(signals[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
 			sigaction(signals[i], &act, NULL);
-	}
 }
 
 /* The program is about to end; no message of a vanished temporary shall be printed on the way. */
