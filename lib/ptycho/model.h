@@ -1,0 +1,51 @@
+/* lib/ptycho/model.h: the steps that engines are made of, on the batch of frames at hand.  All queue kernels and return 0, or -1 after
+ * reporting; sums run in the batch's order, pixel by pixel, so that they do not depend on work-groups or on how frames are cut into
+ * batches.  Transforms are unnormalised both ways: detector kernels bring the 1 / n^2. */
+#ifndef PTYCHO_MODEL_H
+#define PTYCHO_MODEL_H
+
+#include "ptycho/state.h"
+
+/* Makes frames[count] the batch: windows, tiles, and the measured frames if they are staged. */
+int model_batch(struct ptycho *p, const size_t *frames, size_t count);
+
+/* Frames first .. first + count - 1, ascending: for engines that go through all. */
+int model_block(struct ptycho *p, size_t first, size_t count);
+
+/* Probes of the batch's frames: probe [modes][n][n] itself, or with subpixel its copies shifted by each frame's fraction, written to
+ * `shifted`.  NULL after reporting.  What follows takes the result as `probes`. */
+struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifted);
+
+/* wave = probes * object in each window, times w_k; add: added to what is there */
+int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave, bool add);
+int model_forward(struct ptycho *p, struct buf *wave);	/* in place */
+int model_backward(struct ptycho *p, struct buf *wave);
+
+/* Detector plane.  Each takes the raw forward transform F (Psi = F / n), fills p->err of the batch's frames. */
+int model_errors(struct ptycho *p, struct buf *wave);	/* the wave stays */
+int model_replace(struct ptycho *p, struct buf *wave);	/* F (d / (A + 1e-9) - 1) / n^2 where valid, else 0: backward gives chi */
+/* xi and alpha_k (kept in p->alpha): -alpha_k xi F / n^2: backward gives chi.  poisson: xi = 1 - I / (I_m + 1e-3), else
+ * 1 - d / (A + 1e-9), alpha 1.  block_alpha: one alpha for the batch, numerators and denominators summed. */
+int model_xi(struct ptycho *p, struct buf *wave, bool poisson, bool block_alpha);
+
+/* U (+)= sum_k sum_m conj(P_km) wave_km, W (+)= sum_k sum_m |P_km|^2 (either may be NULL) on the canvas, times w_k and w_k^2.  fresh:
+ * tiles that the batch covers are overwritten, all others left; else added. */
+int model_gather_object(struct ptycho *p, struct buf *probes, struct buf *wave, struct buf *U, struct buf *W, bool fresh);
+
+/* g_m (+)= sum_k conj(O_k) wave_km (shifted back with subpixel), V (+)= sum_k |O_k|^2 (either may be NULL). */
+int model_gather_probe(struct ptycho *p, struct buf *object, struct buf *wave, struct buf *g, struct buf *V, bool fresh);
+
+/* W = sum over all frames of sum_m |P_km|^2 with the probe as it is, w_k^2 counted; overwritten.  Changes the batch at hand. */
+int model_illumination(struct ptycho *p, struct buf *W);
+
+/* Errors of the present state over all frames, to p->err.  Changes the batch at hand. */
+int model_all_errors(struct ptycho *p);
+
+/* Sums and maxima of whole arrays, in double, rows in order.  Block. */
+int model_max(struct ptycho *p, struct buf *x, size_t rows, size_t columns, double *max);		/* float */
+int model_dot(struct ptycho *p, struct buf *a, struct buf *b, size_t rows, size_t columns, double *dot);	/* Re sum a* b, complex64 */
+
+/* R, chi, fmag and nll from p->err. */
+void model_errors_row(const struct ptycho *p, struct ptycho_row *row);
+
+#endif
