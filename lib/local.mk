@@ -72,3 +72,7 @@ libscopeline_a_SOURCES += lib/tv/denoise.c lib/tv/denoise.h
 libscopeline_a_SOURCES += lib/kplanes/model.c lib/kplanes/model.h lib/kplanes/modeltext.c
 libscopeline_a_SOURCES += lib/kplanes/field.c lib/kplanes/field.h lib/kplanes/gradient.c
 libscopeline_a_SOURCES += lib/kplanes/fit.c lib/kplanes/fit.h
+libscopeline_a_SOURCES += lib/ptycho/order.c lib/ptycho/order.h
+libscopeline_a_SOURCES += lib/ptycho/geometry.c lib/ptycho/geometry.h
+libscopeline_a_SOURCES += lib/ptycho/transform.c lib/ptycho/transform.h
+libscopeline_a_SOURCES += lib/ptycho/probe.c lib/ptycho/probe.h
