@@ -38,6 +38,7 @@ struct engine {
 	/* Arrays of `kept` for a checkpoint: calls visit(arg, name, bytes, host pointer) for each; the chain reads or writes them there. */
 	int (*visit)(struct ptycho *p, void *kept, int (*visit)(void *arg, const char *name, void *data, size_t bytes), void *arg);
 	bool gauge;		/* false: ml, whose directions would not follow */
+	bool keeps;		/* dm, raar, ml: waves or directions live on, modes are turned and recentred at the stage's end */
 	bool sequential_updates; /* --batch applies */
 	bool errors_cost;	/* --log-every applies */
 };

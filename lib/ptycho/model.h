@@ -32,8 +32,10 @@ int model_xi(struct ptycho *p, struct buf *wave, bool poisson, bool block_alpha)
  * tiles that the batch covers are overwritten, all others left; else added. */
 int model_gather_object(struct ptycho *p, struct buf *probes, struct buf *wave, struct buf *U, struct buf *W, bool fresh);
 
-/* g_m (+)= sum_k conj(O_k) wave_km (shifted back with subpixel), V (+)= sum_k |O_k|^2 (either may be NULL). */
+/* g_m (+)= sum_k w_k conj(O_k) wave_km (shifted back with subpixel), V (+)= sum_k w_k^2 |O_k|^2 (either may be NULL).  With subpixel g is in
+ * Fourier space until model_gather_probe_end, to be called once after the last block. */
 int model_gather_probe(struct ptycho *p, struct buf *object, struct buf *wave, struct buf *g, struct buf *V, bool fresh);
+int model_gather_probe_end(struct ptycho *p, struct buf *g);
 
 /* W = sum over all frames of sum_m |P_km|^2 with the probe as it is, w_k^2 counted; overwritten.  Changes the batch at hand. */
 int model_illumination(struct ptycho *p, struct buf *W);
@@ -41,9 +43,13 @@ int model_illumination(struct ptycho *p, struct buf *W);
 /* Errors of the present state over all frames, to p->err.  Changes the batch at hand. */
 int model_all_errors(struct ptycho *p);
 
-/* Sums and maxima of whole arrays, in double, rows in order.  Block. */
-int model_max(struct ptycho *p, struct buf *x, size_t rows, size_t columns, double *max);		/* float */
-int model_dot(struct ptycho *p, struct buf *a, struct buf *b, size_t rows, size_t columns, double *dot);	/* Re sum a* b, complex64 */
+/* The first `sums` of p->rows [count][n][8], as a detector kernel left them, added over rows to out [count][8].  Blocks. */
+int model_rows(struct ptycho *p, int sums, double (*out)[8]);
+
+/* Largest of W >= 0 in the tiles that the batch covers; of x >= 0 [n] float; Re sum a* b of complex64 [n], in double.  Block. */
+int model_tile_max(struct ptycho *p, struct buf *W, double *most);
+int model_max(struct buf *x, size_t n, double *most);
+int model_dot(struct buf *a, struct buf *b, size_t n, double *dot);
 
 /* R, chi, fmag and nll from p->err. */
 void model_errors_row(const struct ptycho *p, struct ptycho_row *row);

@@ -42,8 +42,8 @@ struct ptycho_row {
 	long shift[2];			/* summed recentring */
 };
 
-/* Sums over valid pixels of one frame: |A - d|, d, (A - d)^2, I, deviance, number of pixels. */
-enum { ERR_ABS, ERR_D, ERR_SQUARE, ERR_I, ERR_NLL, ERR_PIXELS, ERR_SUMS };
+/* Sums over valid pixels of one frame: |A - d|, d, (A - d)^2, I, deviance, number of pixels, I_m. */
+enum { ERR_ABS, ERR_D, ERR_SQUARE, ERR_I, ERR_NLL, ERR_PIXELS, ERR_MODEL, ERR_SUMS };
 
 struct ptycho {
 	struct dev *d;
@@ -54,6 +54,7 @@ struct ptycho {
 	double *intensity;		/* [k] w_k, 1 at first */
 	double *alpha;			/* [k] Poisson step of lsqml and mlgrad, 0.5 at first */
 	long iteration;			/* over the chain */
+	double gauge;			/* product of all c of the power gauge: what engines keep of O scales by 1 / c */
 	double (*err)[ERR_SUMS];	/* [k] of the iteration at hand */
 	double max_photons;		/* of a frame */
 
@@ -75,9 +76,10 @@ struct ptycho {
 	struct buf *scratch;		/* the same, with subpixel; else NULL */
 	struct buf *probe_f;		/* [modes][n][n] complex64 */
 	struct buf *rows;		/* [room][n][8] float: row sums of detector kernels */
-	struct buf *sums;		/* [max(h, modes n)][4] float: row sums of object and probe kernels */
 	size_t tiles;			/* 16 x 16 tiles of the canvas that the batch covers */
 	struct buf *tile;		/* [tiles] int4: row, column (pixels), first, count in `cover` */
+	struct buf *top;		/* [tiles] float: maxima */
+	int32_t *bins;			/* scratch of the host */
 	struct buf *cover;		/* int: positions in the batch, ascending, tile by tile */
 	struct buf *U, *W;		/* [h][w] complex64, float: sums on the canvas, of any engine */
 	struct buf *g, *V;		/* [modes][n][n] complex64, [n][n] float: sums on the probe */

@@ -1,0 +1,249 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "ptycho/chores.h"
+
+static const struct engine *const engines[] = { &engine_epie,	&engine_rpie, &engine_wasp, &engine_lsqml, &engine_mlgrad,
+						&engine_er,	&engine_dm,   &engine_raar, &engine_ml };
+enum { KEEP_EVERY = 5 }; /* iterations between copies of a good state */
+
+/* What the watchdog compares with, and goes back to. */
+struct watch {
+	double first, best, power;
+	float complex *object, *probe; /* good ones */
+	double (*s)[2];
+	long iteration;
+};
+
+const struct engine *engine_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+		if (strcmp(engines[i]->name, name) == 0)
+			return engines[i];
+	return NULL;
+}
+
+bool may_change_probe(const struct ptycho *p, const struct stage *s)
+{
+	return !p->o.freeze_probe && !s->probe_fixed && p->iteration >= p->o.probe_start;
+}
+
+bool may_change_object(const struct ptycho *p)
+{
+	return p->iteration >= p->o.object_start;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* |a - b| / |b| */
+static double change(const float complex *a, const float complex *b, size_t n)
+{
+	const float *x = (const float *)a, *y = (const float *)b;
+	double num = 0, den = 0;
+
+	for (size_t i = 0; i < 2 * n; i++) {
+		double e = (double)x[i] - (double)y[i];
+
+		num += e * e;
+		den += (double)y[i] * (double)y[i];
+	}
+	return sqrt(num / den);
+}
+
+static int changes(struct ptycho *p, const float complex *object, const float complex *probe, struct ptycho_row *row)
+{
+	const float complex *o = buf_map(p->object, MAP_READ), *q;
+
+	if (!o)
+		return -1;
+	row->dO = change(o, object, p->h * p->w);
+	if (buf_unmap(p->object) != 0 || !(q = buf_map(p->probe, MAP_READ)))
+		return -1;
+	row->dP = change(q, probe, p->modes * p->n * p->n);
+	return buf_unmap(p->probe);
+}
+
+static void moved(const struct ptycho *p, struct ptycho_row *row)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < p->k; k++)
+		for (int a = 0; a < 2; a++)
+			sum += (p->s[k][a] - p->s0[k][a]) * (p->s[k][a] - p->s0[k][a]);
+	row->position_rms = sqrt(sum / (double)p->k);
+}
+
+/* ---- the watchdog */
+
+static int power_of(struct ptycho *p, double *power)
+{
+	return model_dot(p->probe, p->probe, p->modes * p->n * p->n, power);
+}
+
+static void keep_good(struct ptycho *p, struct watch *w, const float complex *object, const float complex *probe)
+{
+	memcpy(w->object, object, p->h * p->w * sizeof *object);
+	memcpy(w->probe, probe, p->modes * p->n * p->n * sizeof *probe);
+	memcpy(w->s, p->s, p->k * sizeof *w->s);
+	w->iteration = p->iteration;
+}
+
+/* Is the state sound?  1 yes, 0 no after reporting why, -1 after an error.  An object that is not finite shows in its change. */
+static int sound(struct ptycho *p, struct watch *w, const struct ptycho_row *row)
+{
+	double power;
+
+	if (power_of(p, &power) != 0)
+		return -1;
+	if (!isfinite(power) || !isfinite(row->dO) || !isfinite(row->dP)) {
+		error("iteration %ld: object or probe are not finite, expected a reconstruction that converges: the state "
+		      "after iteration %ld is written",
+		      row->iteration, w->iteration);
+		return 0;
+	}
+	if (power > 100 * w->power || power < w->power / 100) {
+		error("iteration %ld: the probe's power is %g times that of the start, expected 0.01 to 100: the state after "
+		      "iteration %ld is written",
+		      row->iteration, power / w->power, w->iteration);
+		return 0;
+	}
+	if (isnan(row->R))
+		return 1;
+	if (isnan(w->first))
+		w->first = w->best = row->R;
+	if (row->R > 1.5 * w->first && row->R > 3 * w->best) {
+		error("iteration %ld: R is %g after %g at first and %g at best, expected it to fall: the state after "
+		      "iteration %ld is written",
+		      row->iteration, row->R, w->first, w->best, w->iteration);
+		return 0;
+	}
+	if (row->R < w->best)
+		w->best = row->R;
+	return 1;
+}
+
+/* ---- one iteration, one stage */
+
+struct run {
+	const struct chain_ops *ops;
+	struct watch watch;
+	float complex *object, *probe; /* before the iteration */
+	void *kept;
+};
+
+static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long j, struct run *r)
+{
+	struct ptycho_row row = { .iteration = p->iteration, .stage = stage, .engine = s->engine->name, .R = NAN,
+				  .chi = NAN, .fmag = NAN, .nll = NAN, .step_object = NAN, .step_probe = NAN, .alpha = NAN };
+	double start = now();
+	int good = 1;
+
+	if (ptycho_read(p, r->object, r->probe) != 0)
+		return -1;
+	if (r->ops->watchdog && j % KEEP_EVERY == 0)
+		keep_good(p, &r->watch, r->object, r->probe);
+	if (s->engine->iterate(p, s, j, r->kept, &row) != 0 || changes(p, r->object, r->probe, &row) != 0)
+		return -1;
+	if (r->ops->watchdog)
+		good = sound(p, &r->watch, &row);
+	if (good < 0)
+		return -1;
+	if (!good) {
+		memcpy(p->s, r->watch.s, p->k * sizeof *p->s);
+		return ptycho_write(p, r->watch.object, r->watch.probe) != 0 ? -1 : CHAIN_DIVERGED;
+	}
+	if (chores_run(p, s, j + 1 == s->iterations) != 0)
+		return -1;
+	moved(p, &row);
+	memcpy(row.shift, p->shift, sizeof row.shift);
+	row.seconds = now() - start;
+	p->iteration++;
+	return r->ops->row ? r->ops->row(r->ops->arg, p, &row) : 0;
+}
+
+static int run_stage(struct ptycho *p, const struct stage *s, size_t stage, long from, struct run *r)
+{
+	int rc = 0;
+
+	r->kept = NULL;
+	if (s->engine->begin && s->engine->begin(p, s, &r->kept) != 0)
+		rc = -1;
+	for (long j = from; j < s->iterations && rc == 0; j++)
+		rc = iteration(p, s, stage, j, r);
+	if (s->engine->end)
+		s->engine->end(p, r->kept);
+	return rc;
+}
+
+static int last_row(struct ptycho *p, struct ptycho_row *final)
+{
+	*final = (struct ptycho_row){ .iteration = p->iteration, .engine = "", .dO = NAN, .dP = NAN, .step_object = NAN,
+				      .step_probe = NAN, .alpha = NAN, .seconds = NAN };
+	if (model_all_errors(p) != 0)
+		return -1;
+	model_errors_row(p, final);
+	moved(p, final);
+	memcpy(final->shift, p->shift, sizeof final->shift);
+	return 0;
+}
+
+int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const struct chain_ops *ops, struct ptycho_row *final)
+{
+	size_t canvas = p->h * p->w, probes = p->modes * p->n * p->n;
+	struct run r = { .ops = ops, .watch = { .first = NAN, .best = NAN } };
+	long done = p->iteration;
+	int rc = power_of(p, &r.watch.power);
+
+	r.object = mem_new(canvas, sizeof *r.object);
+	r.probe = mem_new(probes, sizeof *r.probe);
+	r.watch.object = mem_new(canvas, sizeof *r.watch.object);
+	r.watch.probe = mem_new(probes, sizeof *r.watch.probe);
+	r.watch.s = mem_new(p->k, sizeof *r.watch.s);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (done >= stages[i].iterations) {
+			done -= stages[i].iterations;
+			continue;
+		}
+		rc = run_stage(p, &stages[i], i, done, &r);
+		done = 0;
+	}
+	if (rc >= 0 && last_row(p, final) != 0)
+		rc = -1;
+	free(r.object);
+	free(r.probe);
+	free(r.watch.object);
+	free(r.watch.probe);
+	free(r.watch.s);
+	return rc;
+}
+
+int chain_rescale_probe(struct ptycho *p)
+{
+	double measured = 0, model = 0;
+	float complex *v;
+
+	if (model_all_errors(p) != 0)
+		return -1;
+	for (size_t k = 0; k < p->k; k++) {
+		measured += p->err[k][ERR_I];
+		model += p->err[k][ERR_MODEL];
+	}
+	if (!(model > 0))
+		return error("start probe and object give no light, expected a probe with power");
+	v = buf_map(p->probe, MAP_READ | MAP_WRITE);
+	if (!v)
+		return -1;
+	for (size_t i = 0; i < p->modes * p->n * p->n; i++)
+		v[i] *= (float)sqrt(measured / model);
+	return buf_unmap(p->probe);
+}

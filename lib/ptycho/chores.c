@@ -1,0 +1,188 @@
+#include "ptycho/chores.h"
+
+#include <complex.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "ptycho/geometry.h"
+#include "ptycho/probe.h"
+
+static int clamp_object(struct ptycho *p)
+{
+	const double *a = p->o.amplitude, *f = p->o.phase;
+	float complex *o;
+
+	if (a[0] >= a[1] && f[0] >= f[1])
+		return 0;
+	o = buf_map(p->object, MAP_READ | MAP_WRITE);
+	if (!o)
+		return -1;
+	for (size_t i = 0; i < p->h * p->w; i++) {
+		double size = cabs((double complex)o[i]), phase = carg((double complex)o[i]);
+
+		if (a[0] < a[1])
+			size = fmin(fmax(size, a[0]), a[1]);
+		if (f[0] < f[1])
+			phase = fmin(fmax(phase, f[0]), f[1]);
+		o[i] = (float complex)(size * cexp(I * phase));
+	}
+	return buf_unmap(p->object);
+}
+
+static int support(struct ptycho *p)
+{
+	double radius = p->o.support * (double)p->n;
+	float complex *probe;
+
+	if (p->o.support <= 0)
+		return 0;
+	probe = buf_map(p->probe, MAP_READ | MAP_WRITE);
+	if (!probe)
+		return -1;
+	for (size_t i = 0; i < p->modes * p->n * p->n; i++) {
+		double y = (double)(i / p->n % p->n) - (double)(p->n / 2), x = (double)(i % p->n) - (double)(p->n / 2);
+
+		if (y * y + x * x > radius * radius)
+			probe[i] = 0;
+	}
+	return buf_unmap(p->probe);
+}
+
+/* t = wrap(floor(n / 2 - c + 0.5)), c the centroid on the circle of sum_m |P_m|^2 along an axis */
+static long off_centre(const struct ptycho *p, const float complex *probe, int axis)
+{
+	long n = (long)p->n, t;
+	double complex sum = 0;
+
+	for (size_t i = 0; i < p->modes * p->n * p->n; i++) {
+		double re = (double)crealf(probe[i]), im = (double)cimagf(probe[i]);
+		size_t at = axis ? i % p->n : i / p->n % p->n;
+
+		sum += (re * re + im * im) * cexp(2 * M_PI * I * (double)at / (double)n);
+	}
+	t = (long)floor((double)(n / 2) - (double)n / (2 * M_PI) * carg(sum) + 0.5);
+	t = (t + n / 2) % n;
+	return (t < 0 ? t + n : t) - n / 2;
+}
+
+static bool fits(const struct ptycho *p, const long t[2])
+{
+	for (size_t k = 0; k < p->k; k++)
+		for (int a = 0; a < 2; a++) {
+			double f;
+			long i;
+
+			window_split(p->s[k][a] - (double)t[a], &i, &f);
+			if (i < 0 || (size_t)i + p->n > (a ? p->w : p->h))
+				return false;
+		}
+	return true;
+}
+
+static int recentre(struct ptycho *p)
+{
+	size_t n = p->n;
+	float complex *probe = buf_map(p->probe, MAP_READ | MAP_WRITE), *was;
+	long t[2];
+
+	if (!probe)
+		return -1;
+	for (int a = 0; a < 2; a++)
+		t[a] = off_centre(p, probe, a);
+	if (!t[0] && !t[1])
+		return buf_unmap(p->probe);
+	if (!fits(p, t)) {
+		info("iteration %ld: the probe is off centre by %ld, %ld px, and stays: a window would leave the canvas",
+		     p->iteration, -t[0], -t[1]);
+		return buf_unmap(p->probe);
+	}
+	was = mem_new(p->modes * n * n, sizeof *was);
+	memcpy(was, probe, p->modes * n * n * sizeof *was);
+	for (size_t m = 0; m < p->modes; m++)
+		for (size_t y = 0; y < n; y++)
+			for (size_t x = 0; x < n; x++) {
+				size_t to = (size_t)((long)y + t[0] + (long)n) % n, at = (size_t)((long)x + t[1] + (long)n) % n;
+
+				probe[(m * n + to) * n + at] = was[(m * n + y) * n + x];
+			}
+	free(was);
+	for (int a = 0; a < 2; a++) {
+		p->shift[a] += t[a];
+		for (size_t k = 0; k < p->k; k++) {
+			p->s[k][a] -= (double)t[a];
+			p->s0[k][a] -= (double)t[a];
+		}
+	}
+	return buf_unmap(p->probe);
+}
+
+int chores_orthogonalise(struct ptycho *p)
+{
+	float complex *probe;
+
+	if (p->modes < 2)
+		return 0;
+	probe = buf_map(p->probe, MAP_READ | MAP_WRITE);
+	if (!probe)
+		return -1;
+	probe_orthogonalise(p->n, p->modes, probe, NULL);
+	return buf_unmap(p->probe);
+}
+
+static int scale(struct buf *b, size_t n, double by)
+{
+	float complex *v = buf_map(b, MAP_READ | MAP_WRITE);
+
+	if (!v)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		v[i] *= (float)by;
+	return buf_unmap(b);
+}
+
+int chores_gauge(struct ptycho *p)
+{
+	const float complex *o;
+	const float *w;
+	double num = 0, den = 0, c;
+
+	if (model_illumination(p, p->W) != 0)
+		return -1;
+	w = buf_map(p->W, MAP_READ);
+	o = w ? buf_map(p->object, MAP_READ) : NULL;
+	if (!o)
+		return -1;
+	for (size_t i = 0; i < p->h * p->w; i++) {
+		double re = (double)crealf(o[i]), im = (double)cimagf(o[i]);
+
+		num += (double)w[i] * (re * re + im * im);
+		den += (double)w[i];
+	}
+	if (buf_unmap(p->object) != 0 || buf_unmap(p->W) != 0)
+		return -1;
+	c = sqrt(num / den);
+	if (!(c > 0) || isinf(c))
+		return 0; /* the watchdog says it */
+	p->gauge *= c;
+	return scale(p->object, p->h * p->w, 1 / c) != 0 ? -1 : scale(p->probe, p->modes * p->n * p->n, c);
+}
+
+int chores_run(struct ptycho *p, const struct stage *s, bool last)
+{
+	bool moves = may_change_probe(p, s), now = s->engine->keeps ? last : true;
+
+	if (clamp_object(p) != 0)
+		return -1;
+	if (moves && support(p) != 0)
+		return -1;
+	if (p->o.freeze_probe)
+		return 0;
+	if (p->o.recentre && now && recentre(p) != 0)
+		return -1;
+	if (p->o.orthogonalise != ORTH_OFF && (p->o.orthogonalise == ORTH_END ? last : now) && chores_orthogonalise(p) != 0)
+		return -1;
+	return p->o.gauge && s->engine->gauge ? chores_gauge(p) : 0;
+}

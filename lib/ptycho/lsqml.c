@@ -1,0 +1,276 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ptycho/engine.h"
+#include "ptycho/order.h"
+
+/* Compact batches move the object once an iteration, by `sum`, and with momentum. */
+struct kept {
+	size_t *order, *start, *member, *group;	/* compact: member by group, groups by visit */
+	double *step_object, *step_probe;	/* [k] of a batch */
+	struct buf *sum;			/* [h][w], compact */
+	float complex *past[3], *velocity;	/* normalised changes, the oldest first */
+	size_t n_past;
+	double gauge;				/* of the velocity */
+};
+
+#define TILES(p) ((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles }, { dev_columns((p)->d, 16), 16, 1 } })
+#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
+
+static void end(struct ptycho *p, void *kept)
+{
+	struct kept *k = kept;
+
+	(void)p;
+	if (!k)
+		return;
+	buf_free(k->sum);
+	free(k->order);
+	free(k->start);
+	free(k->member);
+	free(k->group);
+	free(k->step_object);
+	free(k->step_probe);
+	for (int i = 0; i < 3; i++)
+		free(k->past[i]);
+	free(k->velocity);
+	free(k);
+}
+
+static int begin(struct ptycho *p, const struct stage *s, void **kept)
+{
+	struct kept *k = mem_new(1, sizeof *k);
+
+	*kept = k;
+	k->order = mem_new(p->k, sizeof *k->order);
+	k->step_object = mem_new(p->k, sizeof *k->step_object);
+	k->step_probe = mem_new(p->k, sizeof *k->step_probe);
+	k->gauge = p->gauge;
+	if (s->compact) {
+		k->start = mem_new(p->k + 1, sizeof *k->start);
+		k->member = mem_new(p->k, sizeof *k->member);
+		k->group = mem_new(p->k, sizeof *k->group);
+		k->sum = buf_new(p->d, buf_bytes(p->object));
+		if (!k->sum)
+			return -1;
+		for (int i = 0; i < 3 && s->momentum > 0; i++)
+			k->past[i] = mem_new(p->h * p->w, sizeof *k->past[i]);
+		if (s->momentum > 0)
+			k->velocity = mem_new(p->h * p->w, sizeof *k->velocity);
+	}
+	return dev_load(p->d, "ptycho_pie");
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Mean without the floor(share n) smallest and largest; sorts. */
+static double trimmed_mean(double *v, size_t n, double share)
+{
+	size_t cut = (size_t)(share * (double)n);
+	double sum = 0;
+
+	qsort(v, n, sizeof *v, ascending);
+	for (size_t i = cut; i < n - cut; i++)
+		sum += v[i];
+	return sum / (double)(n - 2 * cut);
+}
+
+/* Steps of each frame from the 2x2 systems of Odstrcil et al. 2018, eq. 22. */
+static void solve(const struct stage *s, size_t count, double (*sum)[8], bool probe, double *object_step,
+		  double *probe_step)
+{
+	double mean[2] = { 0, 0 };
+
+	for (size_t b = 0; b < count; b++)
+		for (int i = 0; i < 2; i++)
+			mean[i] += sum[b][i] / (double)count;
+	for (size_t b = 0; b < count; b++) {
+		double a11 = sum[b][0] + s->damp * mean[0] + 1e-30, a22 = sum[b][1] + s->damp * mean[1] + 1e-30;
+		double re = sum[b][2], det = a11 * a22 - re * re - sum[b][3] * sum[b][3], b1 = sum[b][4], b2 = sum[b][5];
+
+		object_step[b] = s->step * fmax(0, probe ? (a22 * b1 - re * b2) / det : b1 / a11);
+		probe_step[b] = probe ? s->step * fmax(0, (a11 * b2 - re * b1) / det) : 0;
+	}
+}
+
+/* Rows of the 2x2 systems; the direction of the object is in p->U, count times that of the probe in p->g. */
+static int steps(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *probes, bool probe, double *step_object,
+		 double *step_probe)
+{
+	double(*sum)[8] = mem_new(p->count, sizeof *sum), all = 0;
+	struct buf *dP = model_probes(p, p->g, p->scratch);
+	int each = (int)(p->modes * p->n * p->n), rc = -1;
+
+	if (!dP || dev_run(p->d, "ptycho_lsq_rows", LANES(p), ARG(p->rows), ARG(p->wave), ARG(probes), ARG(dP),
+			   ARG(p->object), ARG(p->U), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w),
+			   INT(p->count), INT(p->o.subpixel ? each : 0), INT(p->o.subpixel ? each : 0),
+			   FLOAT(1.0 / (double)p->count), LOCAL(8 * 16 * sizeof(float))) != 0 ||
+	    model_rows(p, 6, sum) != 0)
+		goto done;
+	solve(s, p->count, sum, probe, k->step_object, k->step_probe);
+	for (size_t b = 0; b < p->count; b++)
+		all += k->step_probe[b];
+	*step_probe = all / (double)p->count;
+	*step_object = trimmed_mean(k->step_object, p->count, 0.1);
+	rc = 0;
+done:
+	free(sum);
+	return rc;
+}
+
+static int add_tiles(struct ptycho *p, struct buf *to, double by)
+{
+	return dev_run(p->d, "ptycho_add_tiles", TILES(p), ARG(to), ARG(p->U), ARG(p->tile), INT(p->tiles), INT(p->h),
+		       INT(p->w), FLOAT(by));
+}
+
+/* chi of the batch, directions, steps, and the moves: of the object now, or with compact batches to k->sum. */
+static int one_batch(struct ptycho *p, const struct stage *s, struct kept *k, size_t batches, double most, double *step_object,
+		     double *step_probe)
+{
+	bool probe = may_change_probe(p, s);
+	struct buf *probes = model_probes(p, p->probe, p->shifted);
+	size_t elements = p->modes * p->n * p->n;
+	double by;
+
+	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
+	    model_xi(p, p->wave, s->noise == NOISE_POISSON, false) != 0 || model_backward(p, p->wave) != 0 ||
+	    model_gather_object(p, probes, p->wave, p->U, NULL, true) != 0 ||
+	    dev_run(p->d, "ptycho_lsq_direction", TILES(p), ARG(p->U), ARG(p->W), ARG(p->tile), INT(p->tiles), INT(p->h),
+		    INT(p->w), FLOAT(s->delta * most)) != 0 ||
+	    model_gather_probe(p, p->object, p->wave, p->g, NULL, true) != 0 || model_gather_probe_end(p, p->g) != 0 ||
+	    steps(p, s, k, probes, probe, step_object, step_probe) != 0)
+		return -1;
+	if (s->compact ? add_tiles(p, k->sum, 1) != 0 :
+			 may_change_object(p) && add_tiles(p, p->object, *step_object) != 0)
+		return -1;
+	by = *step_probe / (double)p->count / (s->compact ? (double)batches : 1);
+	return !probe ? 0 :
+			dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)), ARG(p->probe), ARG(p->g),
+				INT(elements), FLOAT(by));
+}
+
+static double real_dot(const float complex *a, const float complex *b, size_t n)
+{
+	const float *x = (const float *)a, *y = (const float *)b;
+	double sum = 0;
+
+	for (size_t i = 0; i < 2 * n; i++)
+		sum += (double)x[i] * (double)y[i];
+	return sum;
+}
+
+/* Friction from how far the last three changes agree: a line through (0, 0), (1, ln c1), (2, ln c2). */
+static void momentum(struct ptycho *p, const struct stage *s, struct kept *k, const float complex *move, float complex *object)
+{
+	size_t n = p->h * p->w;
+	float norm = (float)sqrt(real_dot(move, move, n));
+	float complex *oldest = k->past[0];
+	double c1, c2, friction, old;
+
+	if (!(norm > 0))
+		return;
+	if (k->n_past == 3) {
+		memmove(k->past, k->past + 1, 2 * sizeof *k->past);
+		k->past[2] = oldest;
+	} else {
+		k->n_past++;
+	}
+	for (size_t i = 0; i < n; i++)
+		k->past[k->n_past - 1][i] = move[i] / norm;
+	if (k->n_past < 3)
+		return;
+	c1 = real_dot(k->past[2], k->past[1], n);
+	c2 = real_dot(k->past[2], k->past[0], n);
+	if (!(c1 > 0 && c2 > 0)) {
+		memset(k->velocity, 0, n * sizeof *k->velocity);
+		return;
+	}
+	friction = fmin(1, 0.5 * fmax(0, -(log(c1) + 2 * log(c2)) / 5));
+	old = (1 - friction) * k->gauge / p->gauge;
+	k->gauge = p->gauge;
+	for (size_t i = 0; i < n; i++) {
+		k->velocity[i] = (float)old * k->velocity[i] + move[i];
+		object[i] += (float)s->momentum * k->velocity[i];
+	}
+}
+
+/* O += least step * sum of the directions, and what momentum adds */
+static int move_at_once(struct ptycho *p, const struct stage *s, struct kept *k, double step)
+{
+	float complex *move = buf_map(k->sum, MAP_READ | MAP_WRITE), *object;
+
+	if (!move)
+		return -1;
+	object = buf_map(p->object, MAP_READ | MAP_WRITE);
+	if (!object)
+		return -1;
+	for (size_t i = 0; i < p->h * p->w; i++) {
+		move[i] *= (float)step;
+		object[i] += move[i];
+	}
+	if (s->momentum > 0)
+		momentum(p, s, k, move, object);
+	return buf_unmap(p->object) != 0 ? -1 : buf_unmap(k->sum);
+}
+
+/* Frames of the i-th batch and their number. */
+static const size_t *batch_at(const struct ptycho *p, const struct stage *s, const struct kept *k, size_t i, size_t *count)
+{
+	if (s->compact) {
+		size_t g = k->group[i];
+
+		*count = k->start[g + 1] - k->start[g];
+		return k->member + k->start[g];
+	}
+	*count = p->k - i * s->batch < s->batch ? p->k - i * s->batch : s->batch;
+	return k->order + i * s->batch;
+}
+
+static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+{
+	struct kept *k = kept;
+	size_t batches = (p->k + s->batch - 1) / s->batch;
+	double most, least = INFINITY, objects = 0, probes = 0, alpha = 0;
+
+	(void)j;
+	if (model_illumination(p, p->W) != 0 || model_max(p->W, p->h * p->w, &most) != 0 ||
+	    (k->sum && buf_zero(k->sum) != 0))
+		return -1;
+	if (s->compact) {
+		batches = order_compact((const double(*)[2])p->s, p->k, s->batch, k->member, k->start);
+		order_frames(batches, !s->sequential, p->o.seed, (uint64_t)p->iteration, k->group);
+	} else {
+		order_frames(p->k, !s->sequential, p->o.seed, (uint64_t)p->iteration, k->order);
+	}
+	for (size_t i = 0; i < batches; i++) {
+		double object, probe;
+		size_t count;
+		const size_t *frames = batch_at(p, s, k, i, &count);
+
+		if (model_batch(p, frames, count) != 0 || one_batch(p, s, k, batches, most, &object, &probe) != 0)
+			return -1;
+		least = fmin(least, object);
+		objects += object / (double)batches;
+		probes += probe / (double)batches;
+	}
+	if (s->compact && may_change_object(p) && move_at_once(p, s, k, least) != 0)
+		return -1;
+	for (size_t i = 0; i < p->k; i++)
+		alpha += p->alpha[i] / (double)p->k;
+	model_errors_row(p, row);
+	row->step_object = objects;
+	row->step_probe = probes;
+	row->alpha = s->noise == NOISE_POISSON ? alpha : 1;
+	return 0;
+}
+
+const struct engine engine_lsqml = { .name = "lsqml", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
+				     .sequential_updates = true };

@@ -1,0 +1,457 @@
+#include "ptycho/model.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "ptycho/geometry.h"
+
+enum { TILE = 16, SUMS = 8 }; /* of cl/ptycho.clh */
+
+/* ---- the batch */
+
+/* A buffer of at least so many bytes, that grows by halves. */
+static int grow(struct ptycho *p, struct buf **b, size_t bytes)
+{
+	if (*b && buf_bytes(*b) >= bytes)
+		return 0;
+	bytes += bytes / 2;
+	buf_free(*b);
+	*b = buf_new(p->d, bytes);
+	return *b ? 0 : -1;
+}
+
+/* Lists, for each tile that a window touches, the windows in the batch's order. */
+static int list_tiles(struct ptycho *p, const int32_t (*at)[4])
+{
+	size_t rows = (p->h + TILE - 1) / TILE, columns = (p->w + TILE - 1) / TILE, covered = 0, entries = 0;
+	int32_t *count, (*tile)[4] = NULL, *cover = NULL;
+	int rc = -1;
+
+	if (!p->bins)
+		p->bins = mem_new(rows * columns, sizeof *p->bins);
+	count = p->bins;
+	memset(count, 0, rows * columns * sizeof *count);
+	for (size_t b = 0; b < p->count; b++)
+		for (size_t y = (size_t)at[b][0] / TILE; y <= ((size_t)at[b][0] + p->n - 1) / TILE; y++)
+			for (size_t x = (size_t)at[b][1] / TILE; x <= ((size_t)at[b][1] + p->n - 1) / TILE; x++) {
+				covered += count[y * columns + x]++ == 0;
+				entries++;
+			}
+	p->tiles = covered;
+	if (grow(p, &p->tile, covered * sizeof *tile) != 0 || grow(p, &p->cover, entries * sizeof *cover) != 0)
+		return -1;
+	tile = buf_map(p->tile, MAP_WRITE | MAP_DISCARD);
+	cover = buf_map(p->cover, MAP_WRITE | MAP_DISCARD);
+	if (!tile || !cover)
+		goto done;
+	covered = entries = 0;
+	for (size_t i = 0; i < rows * columns; i++) {
+		if (!count[i])
+			continue;
+		tile[covered][0] = (int32_t)(i / columns * TILE);
+		tile[covered][1] = (int32_t)(i % columns * TILE);
+		tile[covered][2] = (int32_t)entries;
+		tile[covered][3] = 0;
+		entries += (size_t)count[i];
+		count[i] = (int32_t)covered++;
+	}
+	for (size_t b = 0; b < p->count; b++)
+		for (size_t y = (size_t)at[b][0] / TILE; y <= ((size_t)at[b][0] + p->n - 1) / TILE; y++)
+			for (size_t x = (size_t)at[b][1] / TILE; x <= ((size_t)at[b][1] + p->n - 1) / TILE; x++) {
+				int32_t *t = tile[count[y * columns + x]];
+
+				cover[t[2] + t[3]++] = (int32_t)b;
+			}
+	rc = 0;
+done:
+	if ((tile && buf_unmap(p->tile) != 0) || (cover && buf_unmap(p->cover) != 0))
+		rc = -1;
+	return rc;
+}
+
+static int write_par(struct ptycho *p)
+{
+	float(*par)[4] = buf_map(p->par, MAP_WRITE | MAP_DISCARD);
+
+	if (!par)
+		return -1;
+	for (size_t b = 0; b < p->count; b++) {
+		size_t k = p->member[b];
+		double f[2];
+		long i;
+
+		for (int a = 0; a < 2; a++)
+			window_split(p->s[k][a], &i, &f[a]);
+		par[b][0] = (float)f[0];
+		par[b][1] = (float)f[1];
+		par[b][2] = (float)p->intensity[k];
+		par[b][3] = (float)p->alpha[k];
+	}
+	return buf_unmap(p->par);
+}
+
+static int stage_frames(struct ptycho *p)
+{
+	size_t bytes = p->n * p->n * (p->frames->u16 ? sizeof(uint16_t) : sizeof(float));
+	char *to;
+
+	if (p->resident)
+		return 0;
+	to = buf_map(p->measured, MAP_WRITE | MAP_DISCARD);
+	if (!to)
+		return -1;
+	for (size_t b = 0; b < p->count; b++)
+		memcpy(to + b * bytes, (const char *)p->frames->data + p->member[b] * bytes, bytes);
+	return buf_unmap(p->measured);
+}
+
+int model_batch(struct ptycho *p, const size_t *frames, size_t count)
+{
+	int32_t(*at)[4];
+
+	if (count > p->room)
+		return error("a batch of %zu frames, expected at most %zu", count, p->room);
+	p->count = count;
+	memcpy(p->member, frames, count * sizeof *frames);
+	at = buf_map(p->window, MAP_WRITE | MAP_DISCARD);
+	if (!at)
+		return -1;
+	for (size_t b = 0; b < count; b++) {
+		size_t k = frames[b];
+
+		for (int a = 0; a < 2; a++) {
+			double f;
+			long i;
+
+			window_split(p->s[k][a], &i, &f);
+			if (i < 0 || (size_t)i + p->n > (a ? p->w : p->h)) {
+				buf_unmap(p->window);
+				return error("frame %zu: its window at row %g, column %g leaves the canvas of "
+					     "%zu x %zu",
+					     k, p->s[k][0], p->s[k][1], p->h, p->w);
+			}
+			at[b][a] = (int32_t)i;
+		}
+		at[b][2] = (int32_t)(p->resident ? k : b);
+		at[b][3] = (int32_t)k;
+	}
+	if (list_tiles(p, (const int32_t(*)[4])at) != 0 || buf_unmap(p->window) != 0)
+		return -1;
+	return write_par(p) != 0 || stage_frames(p) != 0 ? -1 : 0;
+}
+
+int model_block(struct ptycho *p, size_t first, size_t count)
+{
+	size_t *list = mem_new(count, sizeof *list);
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = first + i;
+	rc = model_batch(p, list, count);
+	free(list);
+	return rc;
+}
+
+/* ---- launches.  Work-items over n columns, n rows, and frames or modes. */
+
+#define PLANES(p, planes) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (planes) }, { 0, 8, 1 } })
+/* 16 lanes of a row, one work-item or 16 */
+#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
+#define TILES(p) ((struct ndrange){ { dev_columns((p)->d, TILE), TILE, (p)->tiles }, { dev_columns((p)->d, TILE), TILE, 1 } })
+
+static int step(const struct ptycho *p, const struct buf *probes)
+{
+	return probes == p->probe || buf_bytes(probes) == buf_bytes(p->probe) ? 0 :
+									      (int)(p->modes * p->n * p->n);
+}
+
+static struct fft *transform(struct ptycho *p, size_t batch, enum fft_kind kind)
+{
+	struct fft_desc desc = { .kind = kind, .ny = p->n, .nx = p->n, .batch = batch };
+	size_t i = 0, sizes = sizeof p->fft / sizeof p->fft[0];
+	struct fft **f;
+
+	while (i < sizes && p->fft[i].batch && p->fft[i].batch != batch)
+		i++;
+	if (i == sizes) {
+		i = sizes - 1;
+		fft_free(p->fft[i].forward);
+		fft_free(p->fft[i].backward);
+		p->fft[i].forward = p->fft[i].backward = NULL;
+	}
+	p->fft[i].batch = batch;
+	f = kind == FFT_FORWARD ? &p->fft[i].forward : &p->fft[i].backward;
+	if (!*f)
+		*f = fft_new(p->d, &desc);
+	return *f;
+}
+
+static int run_transform(struct ptycho *p, struct buf *b, size_t batch, enum fft_kind kind)
+{
+	struct fft *f = transform(p, batch, kind);
+
+	return f ? fft_run(f, b, 0, b, 0) : -1;
+}
+
+static int copy(struct buf *from, struct buf *to)
+{
+	const void *a = buf_map(from, MAP_READ);
+	void *b = a ? buf_map(to, MAP_WRITE | MAP_DISCARD) : NULL;
+
+	if (b)
+		memcpy(b, a, buf_bytes(from));
+	return !b || buf_unmap(to) != 0 || buf_unmap(from) != 0 ? -1 : 0;
+}
+
+struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifted)
+{
+	if (!p->o.subpixel)
+		return probe;
+	if (copy(probe, p->probe_f) != 0 || run_transform(p, p->probe_f, p->modes, FFT_FORWARD) != 0 ||
+	    dev_run(p->d, "ptycho_shift", PLANES(p, p->count), ARG(shifted), ARG(p->probe_f), ARG(p->par), INT(p->n),
+		    INT(p->modes), INT(p->count)) != 0 ||
+	    run_transform(p, shifted, p->count * p->modes, FFT_BACKWARD) != 0)
+		return NULL;
+	return shifted;
+}
+
+int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave, bool add)
+{
+	return dev_run(p->d, "ptycho_waves", PLANES(p, p->count), ARG(wave), ARG(probes), ARG(object), ARG(p->window),
+		       ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p, probes)), INT(add));
+}
+
+int model_forward(struct ptycho *p, struct buf *wave)
+{
+	return run_transform(p, wave, p->count * p->modes, FFT_FORWARD);
+}
+
+int model_backward(struct ptycho *p, struct buf *wave)
+{
+	return run_transform(p, wave, p->count * p->modes, FFT_BACKWARD);
+}
+
+/* ---- the detector plane */
+
+int model_rows(struct ptycho *p, int sums, double (*out)[SUMS])
+{
+	const float(*rows)[SUMS] = buf_map(p->rows, MAP_READ);
+
+	if (!rows)
+		return -1;
+	for (size_t b = 0; b < p->count; b++) {
+		for (int i = 0; i < sums; i++)
+			out[b][i] = 0;
+		for (size_t r = 0; r < p->n; r++)
+			for (int i = 0; i < sums; i++)
+				out[b][i] += (double)rows[b * p->n + r][i];
+	}
+	return buf_unmap(p->rows);
+}
+
+static int replace(struct ptycho *p, struct buf *wave, bool update)
+{
+	double(*sum)[SUMS] = mem_new(p->count, sizeof *sum);
+	int rc = dev_run(p->d, "ptycho_replace", LANES(p), ARG(wave), ARG(p->measured), ARG(p->window), ARG(p->rows),
+			 INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
+			 LOCAL(8 * 16 * sizeof(float)));
+
+	if (rc == 0)
+		rc = model_rows(p, ERR_SUMS, sum);
+	for (size_t b = 0; b < p->count && rc == 0; b++)
+		memcpy(p->err[p->member[b]], sum[b], sizeof *p->err);
+	free(sum);
+	return rc;
+}
+
+int model_errors(struct ptycho *p, struct buf *wave)
+{
+	return replace(p, wave, false);
+}
+
+int model_replace(struct ptycho *p, struct buf *wave)
+{
+	return replace(p, wave, true);
+}
+
+static int xi(struct ptycho *p, struct buf *wave, int pass)
+{
+	return dev_run(p->d, "ptycho_xi", LANES(p), ARG(wave), ARG(p->measured), ARG(p->window), ARG(p->par),
+		       ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(pass),
+		       LOCAL(8 * 16 * sizeof(float)));
+}
+
+/* alpha <- clamp01(alpha / 2 + num / den / 2) */
+static void next_alpha(struct ptycho *p, const double (*sum)[SUMS], const double *den, bool together)
+{
+	double all = 0, below = 0;
+
+	for (size_t b = 0; b < p->count; b++) {
+		all += sum[b][1];
+		below += den[b];
+	}
+	for (size_t b = 0; b < p->count; b++) {
+		double *a = &p->alpha[p->member[b]], t = together ? all : sum[b][1], u = together ? below : den[b];
+
+		*a = fmin(fmax(0.5 * *a + 0.5 * t / fmax(u, 1e-30), 0), 1);
+	}
+}
+
+int model_xi(struct ptycho *p, struct buf *wave, bool poisson, bool block_alpha)
+{
+	double(*sum)[SUMS], *den;
+	int rc = -1;
+
+	if (!poisson)
+		return replace(p, wave, true);
+	if (replace(p, wave, false) != 0)
+		return -1;
+	sum = mem_new(p->count, sizeof *sum);
+	den = mem_new(p->count, sizeof *den);
+	if (xi(p, wave, 0) != 0 || model_rows(p, 2, sum) != 0)
+		goto done;
+	for (size_t b = 0; b < p->count; b++)
+		den[b] = sum[b][0];
+	next_alpha(p, (const double(*)[SUMS])sum, den, block_alpha);
+	if (write_par(p) != 0 || xi(p, wave, 1) != 0 || model_rows(p, 2, sum) != 0)
+		goto done;
+	next_alpha(p, (const double(*)[SUMS])sum, den, block_alpha);
+	rc = write_par(p) != 0 ? -1 : xi(p, wave, 2);
+done:
+	free(sum);
+	free(den);
+	return rc;
+}
+
+/* ---- sums on canvas and probe */
+
+int model_gather_object(struct ptycho *p, struct buf *probes, struct buf *wave, struct buf *U, struct buf *W, bool fresh)
+{
+	return dev_run(p->d, "ptycho_gather_object", TILES(p), ARG(U), ARG(W), ARG(probes), ARG(wave), ARG(p->window),
+		       ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->h),
+		       INT(p->w), INT(step(p, probes)), INT(fresh), INT((U ? 1 : 0) | (W ? 2 : 0)));
+}
+
+int model_gather_probe(struct ptycho *p, struct buf *object, struct buf *wave, struct buf *g, struct buf *V, bool fresh)
+{
+	struct buf *direct = p->o.subpixel ? NULL : g;
+
+	if ((direct || V) &&
+	    dev_run(p->d, "ptycho_gather_probe", PLANES(p, 1), ARG(direct), ARG(V), ARG(object), ARG(wave),
+		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(fresh),
+		    INT((direct ? 1 : 0) | (V ? 2 : 0))) != 0)
+		return -1;
+	if (!p->o.subpixel || !g)
+		return 0;
+	if (dev_run(p->d, "ptycho_conj_object", PLANES(p, p->count), ARG(p->scratch), ARG(object), ARG(wave),
+		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count)) != 0 ||
+	    model_forward(p, p->scratch) != 0)
+		return -1;
+	return dev_run(p->d, "ptycho_unshift", PLANES(p, p->modes), ARG(g), ARG(p->scratch), ARG(p->par), INT(p->n),
+		       INT(p->modes), INT(p->count), INT(fresh));
+}
+
+int model_gather_probe_end(struct ptycho *p, struct buf *g)
+{
+	return p->o.subpixel ? run_transform(p, g, p->modes, FFT_BACKWARD) : 0;
+}
+
+int model_illumination(struct ptycho *p, struct buf *W)
+{
+	if (buf_zero(W) != 0)
+		return -1;
+	for (size_t k = 0; k < p->k; k += p->room) {
+		size_t count = p->k - k < p->room ? p->k - k : p->room;
+		struct buf *probes;
+
+		if (model_block(p, k, count) != 0)
+			return -1;
+		probes = model_probes(p, p->probe, p->shifted);
+		if (!probes || model_gather_object(p, probes, p->wave, NULL, W, false) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int model_all_errors(struct ptycho *p)
+{
+	for (size_t k = 0; k < p->k; k += p->room) {
+		size_t count = p->k - k < p->room ? p->k - k : p->room;
+		struct buf *probes;
+
+		if (model_block(p, k, count) != 0)
+			return -1;
+		probes = model_probes(p, p->probe, p->shifted);
+		if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 ||
+		    model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- scalars */
+
+int model_tile_max(struct ptycho *p, struct buf *W, double *most)
+{
+	const float *top;
+	
+	*most = 0;
+	if (grow(p, &p->top, p->tiles * sizeof *top) != 0 ||
+	    dev_run(p->d, "ptycho_tile_max", ((struct ndrange){ { p->tiles, 1, 1 }, { 16, 1, 1 } }), ARG(p->top),
+		    ARG(W), ARG(p->tile), INT(p->tiles), INT(p->h), INT(p->w)) != 0)
+		return -1;
+	top = buf_map(p->top, MAP_READ);
+	if (!top)
+		return -1;
+	for (size_t t = 0; t < p->tiles; t++)
+		*most = fmax(*most, (double)top[t]);
+	return buf_unmap(p->top);
+}
+
+int model_max(struct buf *x, size_t n, double *most)
+{
+	const float *v = buf_map(x, MAP_READ);
+	float m = 0;
+
+	if (!v)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		m = v[i] > m ? v[i] : m;
+	*most = (double)m;
+	return buf_unmap(x);
+}
+
+int model_dot(struct buf *a, struct buf *b, size_t n, double *dot)
+{
+	const float *x = buf_map(a, MAP_READ), *y = !x ? NULL : a == b ? x : buf_map(b, MAP_READ);
+	double sum = 0;
+	int rc = 0;
+
+	if (!y)
+		return -1;
+	for (size_t i = 0; i < 2 * n; i++)
+		sum += (double)x[i] * (double)y[i];
+	*dot = sum;
+	if (a != b)
+		rc = buf_unmap(b);
+	return buf_unmap(a) != 0 ? -1 : rc;
+}
+
+void model_errors_row(const struct ptycho *p, struct ptycho_row *row)
+{
+	double sum[ERR_SUMS] = { 0 }, chi = 0;
+
+	for (size_t k = 0; k < p->k; k++) {
+		for (int i = 0; i < ERR_SUMS; i++)
+			sum[i] += p->err[k][i];
+		chi += p->err[k][ERR_SQUARE] / p->err[k][ERR_I];
+	}
+	row->R = sum[ERR_ABS] / sum[ERR_D];
+	row->chi = sqrt(chi / (double)p->k);
+	row->fmag = sum[ERR_SQUARE] / sum[ERR_PIXELS];
+	row->nll = sum[ERR_NLL] / sum[ERR_PIXELS];
+}

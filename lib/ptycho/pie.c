@@ -1,0 +1,158 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "ptycho/engine.h"
+#include "ptycho/order.h"
+
+/* What wasp sums over an iteration. */
+struct kept {
+	struct buf *nO, *dO, *nP, *dP;
+	size_t *order;
+};
+
+#define TILES(p) ((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles }, { dev_columns((p)->d, 16), 16, 1 } })
+#define PROBE(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, 1 }, { 0, 8, 1 } })
+
+static void end(struct ptycho *p, void *kept)
+{
+	struct kept *k = kept;
+
+	(void)p;
+	if (!k)
+		return;
+	buf_free(k->nO);
+	buf_free(k->dO);
+	buf_free(k->nP);
+	buf_free(k->dP);
+	free(k->order);
+	free(k);
+}
+
+static int begin(struct ptycho *p, const struct stage *s, void **kept)
+{
+	struct kept *k = mem_new(1, sizeof *k);
+
+	*kept = k;
+	k->order = mem_new(p->k, sizeof *k->order);
+	if (s->engine != &engine_wasp)
+		return dev_load(p->d, "ptycho_pie");
+	k->nO = buf_new(p->d, buf_bytes(p->object));
+	k->dO = k->nO ? buf_new(p->d, buf_bytes(p->W)) : NULL;
+	k->nP = k->dO ? buf_new(p->d, buf_bytes(p->probe)) : NULL;
+	k->dP = k->nP ? buf_new(p->d, buf_bytes(p->V)) : NULL;
+	return k->dP ? dev_load(p->d, "ptycho_pie") : -1;
+}
+
+/* chi of the batch in p->wave; sums U, W on its tiles and, if wanted, g, V on the probe */
+static struct buf *corrections(struct ptycho *p, bool probe)
+{
+	struct buf *probes = model_probes(p, p->probe, p->shifted);
+
+	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
+	    model_replace(p, p->wave) != 0 || model_backward(p, p->wave) != 0 ||
+	    model_gather_object(p, probes, p->wave, p->U, p->W, true) != 0 ||
+	    (probe && (model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0 ||
+		       model_gather_probe_end(p, p->g) != 0)))
+		return NULL;
+	return probes;
+}
+
+static int pie_batch(struct ptycho *p, const struct stage *s)
+{
+	bool probe = may_change_probe(p, s);
+	float a = (float)s->alpha, b = (float)s->beta;
+	double most;
+
+	if (!corrections(p, probe))
+		return -1;
+	if (may_change_object(p) &&
+	    (model_tile_max(p, p->W, &most) != 0 ||
+	     dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W), ARG(p->tile),
+		     INT(p->tiles), INT(p->h), INT(p->w), FLOAT(a), FLOAT(most)) != 0))
+		return -1;
+	if (!probe)
+		return 0;
+	return model_max(p->V, p->n * p->n, &most) != 0 ?
+		       -1 :
+		       dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g), ARG(p->V), INT(p->n),
+			       INT(p->modes), FLOAT(b), FLOAT(most), FLOAT(0));
+}
+
+static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
+{
+	bool probe = may_change_probe(p, s);
+	struct buf *probes = corrections(p, probe);
+	double power;
+
+	if (!probes || model_dot(p->probe, p->probe, p->modes * p->n * p->n, &power) != 0)
+		return -1;
+	if (probe) {
+		/* shifted back, the exit waves that belong to psi' are no product of P and V */
+		if (p->o.subpixel && (model_waves(p, probes, p->object, p->wave, true) != 0 ||
+				      model_gather_probe(p, p->object, p->wave, k->nP, NULL, false) != 0))
+			return -1;
+		if (dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe), ARG(p->g),
+			    ARG(p->V), INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
+			return -1;
+	}
+	if (dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO), ARG(p->U), ARG(p->W),
+		    ARG(p->tile), INT(p->tiles), INT(p->h), INT(p->w),
+		    FLOAT(s->alpha * power / (double)(p->n * p->n)), INT(may_change_object(p))) != 0)
+		return -1;
+	return !probe ? 0 :
+			dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g), ARG(p->V), INT(p->n),
+				INT(p->modes), FLOAT(0), FLOAT(0), FLOAT(s->beta * (double)p->count));
+}
+
+static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf *den, size_t n, size_t planes,
+		    double floor, double least)
+{
+	return dev_run(p->d, "ptycho_quotient", NDRANGE2(dev_columns(p->d, n), planes), ARG(a), ARG(num), ARG(den),
+		       INT(n), INT(planes), FLOAT(floor), FLOAT(least));
+}
+
+/* O = nO / dO where it was seen, P = nP / dP */
+static int wasp_averages(struct ptycho *p, const struct stage *s, struct kept *k)
+{
+	double most;
+
+	if (may_change_object(p) &&
+	    (model_max(k->dO, p->h * p->w, &most) != 0 ||
+	     quotient(p, p->object, k->nO, k->dO, p->h * p->w, 1, 0, 1e-9 * most) != 0))
+		return -1;
+	if (!may_change_probe(p, s))
+		return 0;
+	return model_gather_probe_end(p, k->nP) != 0 || model_max(k->dP, p->n * p->n, &most) != 0 ?
+		       -1 :
+		       quotient(p, p->probe, k->nP, k->dP, p->n * p->n, p->modes, 1e-9 * most, -1);
+}
+
+static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+{
+	struct kept *k = kept;
+	bool wasp = s->engine == &engine_wasp;
+
+	(void)j;
+	if (wasp && (buf_zero(k->nO) != 0 || buf_zero(k->dO) != 0 || buf_zero(k->nP) != 0 || buf_zero(k->dP) != 0))
+		return -1;
+	order_frames(p->k, !s->sequential, p->o.seed, (uint64_t)p->iteration, k->order);
+	for (size_t i = 0; i < p->k; i += s->batch) {
+		size_t count = p->k - i < s->batch ? p->k - i : s->batch;
+
+		if (model_batch(p, k->order + i, count) != 0 ||
+		    (wasp ? wasp_batch(p, s, k) : pie_batch(p, s)) != 0)
+			return -1;
+	}
+	if (wasp && wasp_averages(p, s, k) != 0)
+		return -1;
+	model_errors_row(p, row);
+	return 0;
+}
+
+const struct engine engine_epie = { .name = "epie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
+				    .sequential_updates = true };
+const struct engine engine_rpie = { .name = "rpie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
+				    .sequential_updates = true };
+const struct engine engine_wasp = { .name = "wasp", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
+				    .sequential_updates = true };
