@@ -83,3 +83,4 @@ libscopeline_a_SOURCES += lib/ptycho/chores.c lib/ptycho/chores.h
 libscopeline_a_SOURCES += lib/ptycho/chain.c 
 libscopeline_a_SOURCES += lib/ptycho/engine.h
 libscopeline_a_SOURCES += lib/ptycho/lsqml.c
+libscopeline_a_SOURCES += lib/ptycho/frames.c lib/ptycho/frames.h

@@ -131,3 +131,5 @@ check_PROGRAMS += tests/unit-ptycho-geometry
 tests_unit_ptycho_geometry_SOURCES = tests/unit-ptycho-geometry.c
 check_PROGRAMS += tests/unit-ptycho-probe
 tests_unit_ptycho_probe_SOURCES = tests/unit-ptycho-probe.c
+check_PROGRAMS += tests/unit-ptycho-frames
+tests_unit_ptycho_frames_SOURCES = tests/unit-ptycho-frames.c tests/capture.h

@@ -17,13 +17,15 @@ enum dc_layout { DC_AUTO, DC_CENTRE, DC_CORNER };
 struct frames_opts {
 	enum dc_layout dc;
 	enum d4 orientation;
-	double saturation;	/* <= 0: off; INFINITY: auto, the largest value of an integer type */
-	double hot;		/* <= 0: off; INFINITY: auto */
+	double saturation;	/* such counts and larger are invalid; <= 0: off; INFINITY: auto, the largest value of an integer type */
+	double hot;		/* larger counts are invalid; <= 0: off; INFINITY: auto, by the mean frame */
 	const struct array *mask, *dark, *flat;	/* NULL: none; raw orientation and layout of the frames */
 	double gain, floor;
-	const double *i0;	/* [k] per frame; NULL: not normalised */
+	const double *i0;	/* [pages]; NULL: not normalised */
 	bool normalise_total;
+	const bool *named;	/* [pages] those that have a position; NULL: all */
 	double reject[2];	/* of the median total */
+	int half;		/* 0, 1: frames of that rank mod 2 among those not rejected; else all */
 	bool centre, centre_auto;
 	long centre_at[2];	/* row, column; with `centre` and not `centre_auto` */
 	size_t crop, bin, pad;	/* 0: off */
@@ -35,9 +37,9 @@ struct frames {
 	void *data;		/* [k][n][n] uint16_t or float, owned */
 	/* of the pages given, [pages]: */
 	size_t pages;
-	const char **reason;	/* "" used; else why not: "rejected", "empty", "i0", ...: constant texts */
-	size_t *invalid;	/* invalid pixels */
-	double *photons;	/* sum over valid pixels */
+	const char **reason;	/* "" used; else "no position", "i0", "empty", "rejected", "half": constant texts */
+	size_t *invalid;	/* invalid pixels of [n][n] */
+	double *photons;	/* sum over the valid ones */
 	long *kept;		/* index among the k, -1: not used */
 	/* of all */
 	enum dc_layout dc;	/* as found, or as told */
@@ -45,7 +47,8 @@ struct frames {
 	double masked_share;	/* of all pixels of the frames kept */
 };
 
-/* pages [k][ny][nx] of any type; messages begin with `path`.  0, or -1 after reporting; f is cleared on failure. */
+/* pages [pages][ny][nx] of any type, left as they are; messages begin with `path`.  Frames keep the order of the pages.  0, or -1 after
+ * reporting; f is cleared on failure. */
 int frames_prepare(const char *path, const struct array *pages, const struct frames_opts *o, struct frames *f);
 void frames_clear(struct frames *f);
 
