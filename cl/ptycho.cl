@@ -62,16 +62,17 @@ kernel void ptycho_replace(global float2 *restrict wave, global const void *rest
 			vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x);
 			vf m = scale * intensity(wave, at, n * n, modes, n - x);
 			vf A = sqrt(m), d = sqrt(max(I, vf_set(0))), e = fabs(A - d), one = vf_set(1), zero = vf_set(0);
+			vf q = d / (A + 1e-9f);
 			vi valid = I >= 0;
 
 			if (update)
 				scale_modes(wave, at, n * n, modes, n - x,
-					    CHOOSE(valid, scale * (d / (A + 1e-9f) - 1), zero));
+					    CHOOSE(valid, scale * (q - 1), zero));
 			sum[0] += CHOOSE(valid, e, zero);
 			sum[1] += d;
 			sum[2] += CHOOSE(valid, e * e, zero);
 			sum[3] += max(I, zero);
-			sum[4] += CHOOSE(valid, deviance(I, max(m, vf_set(1e-3f))), zero);
+			sum[4] += CHOOSE(valid, deviance(A, d, q), zero);
 			sum[5] += CHOOSE(valid, one, zero);
 			sum[6] += CHOOSE(valid, m, zero);
 		}
@@ -122,7 +123,7 @@ kernel void ptycho_gather_object(global float2 *restrict U, global float *restri
 				 global const float2 *restrict wave, global const int4 *restrict window,
 				 global const float4 *restrict par, global const int4 *restrict tile,
 				 global const int *restrict cover, int tiles, int n, int modes, int height, int width,
-				 int step, int fresh, int what)
+				 int count, int step, int fresh, int what)
 {
 	int t = get_global_id(2);
 
@@ -133,36 +134,19 @@ kernel void ptycho_gather_object(global float2 *restrict U, global float *restri
 	if (y >= height || x >= width)
 		return;
 	size_t to = (size_t)y * width + x;
-	vc u = vc_zero();
-	vf s = vf_set(0);
+	gathered s;
 
+	s.u = vc_zero();
+	s.w = vf_set(0);
 	if (!fresh && (what & 1))
-		u = vc_load(U + to, width - x);
+		s.u = vc_load(U + to, width - x);
 	if (!fresh && (what & 2))
-		s = vf_load(W + to, width - x);
-	for (int i = tile[t].z; i < tile[t].z + tile[t].w; i++) {
-		int b = cover[i], r = y - window[b].x, c = x - window[b].y;
-		float k = par[b].z;
-		vc a = vc_zero();
-		vf q = vf_set(0);
-
-		if (r < 0 || r >= n || c <= -VEC || c >= n)
-			continue;
-		for (int m = 0; m < modes; m++) {
-			size_t row = ((size_t)m * n + r) * n;
-			vc p = row_load(probes + (size_t)b * step + row, c, n);
-
-			if (what & 1)
-				a = vc_add(a, vc_cmul(p, row_load(wave + (size_t)b * modes * n * n + row, c, n)));
-			q += vc_norm(p);
-		}
-		u = vc_add(u, vc_scale(vf_set(k), a));
-		s += k * k * q;
-	}
+		s.w = vf_load(W + to, width - x);
+	s = gather(s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, what);
 	if (what & 1)
-		vc_store(U + to, width - x, u);
+		vc_store(U + to, width - x, s.u);
 	if (what & 2)
-		vf_store(W + to, width - x, s);
+		vf_store(W + to, width - x, s.w);
 }
 
 /* top [tiles] = max of W there */
@@ -246,9 +230,9 @@ kernel void ptycho_shift(global float2 *restrict shifted, global const float2 *r
 	}
 }
 
-/* to_km = w_k conj(O_k) wave_km */
-kernel void ptycho_conj_object(global float2 *restrict to, global const float2 *restrict object,
-			       global const float2 *restrict wave, global const int4 *restrict window,
+/* to_km = w_k conj(O_k) wave_km; to may be wave */
+kernel void ptycho_conj_object(global float2 *to, global const float2 *restrict object,
+			       global const float2 *wave, global const int4 *restrict window,
 			       global const float4 *restrict par, int n, int modes, int width, int count)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);

@@ -38,10 +38,13 @@ kernel void ptycho_pie_probe(global float2 *restrict probe, global const float2 
 	}
 }
 
-/* wasp, with the O of the batch's start: nO += U + O W (which is sum P* psi'), dO += W; then O += U / 2 / (mean + W) if update */
+/* wasp, U and W as of ptycho_gather_object with the O of the batch's start: nO += U + O W (which is sum P* psi'), dO += W; then
+ * O += U / 2 / (mean + W) if update */
 kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *restrict nO, global float *restrict dO,
-			       global const float2 *restrict U, global const float *restrict W,
-			       global const int4 *restrict tile, int tiles, int height, int width, float mean, int update)
+			       global const float2 *restrict probes, global const float2 *restrict wave,
+			       global const int4 *restrict window, global const float4 *restrict par,
+			       global const int4 *restrict tile, global const int *restrict cover, int tiles, int n, int modes,
+			       int height, int width, int count, int step, float mean, int update)
 {
 	int t = get_global_id(2);
 
@@ -52,16 +55,19 @@ kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *re
 	if (y >= height || x >= width)
 		return;
 	size_t i = (size_t)y * width + x;
-	vf w = vf_load(W + i, width - x);
-	vc o = vc_load(object + i, width - x), u = vc_load(U + i, width - x);
+	vc o = vc_load(object + i, width - x);
+	gathered s;
 
-	vc_store(nO + i, width - x, vc_add(vc_load(nO + i, width - x), vc_add(u, vc_scale(w, o))));
-	vf_store(dO + i, width - x, vf_load(dO + i, width - x) + w);
+	s.u = vc_zero();
+	s.w = vf_set(0);
+	s = gather(s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, 3);
+	vc_store(nO + i, width - x, vc_add(vc_load(nO + i, width - x), vc_add(s.u, vc_scale(s.w, o))));
+	vf_store(dO + i, width - x, vf_load(dO + i, width - x) + s.w);
 	if (update)
-		vc_store(object + i, width - x, vc_add(o, vc_scale(0.5f / (mean + w), u)));
+		vc_store(object + i, width - x, vc_add(o, vc_scale(0.5f / (mean + s.w), s.u)));
 }
 
-/* wasp, with the P of the batch's start: nP += g + P V (left out where sub-pixel shifts make it wrong: products 0), dP += V */
+/* wasp, with the P of the batch's start: nP += g + P V (g alone where sub-pixel shifts make the product wrong: products 0), dP += V */
 kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict dP, global const float2 *restrict probe,
 			      global const float2 *restrict g, global const float *restrict V, int n, int modes,
 			      int products)
@@ -74,10 +80,12 @@ kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict
 	vf v = vf_load(V + at, n - x);
 
 	vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);
-	for (int m = 0; m < modes && products; m++) {
+	for (int m = 0; m < modes; m++) {
 		size_t i = (size_t)m * n * n + at;
-		vc s = vc_add(vc_load(g + i, n - x), vc_scale(v, vc_load(probe + i, n - x)));
+		vc s = vc_load(g + i, n - x);
 
+		if (products)
+			s = vc_add(s, vc_scale(v, vc_load(probe + i, n - x)));
 		vc_store(nP + i, n - x, vc_add(vc_load(nP + i, n - x), s));
 	}
 }

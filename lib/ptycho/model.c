@@ -333,7 +333,7 @@ int model_gather_object(struct ptycho *p, struct buf *probes, struct buf *wave, 
 {
 	return dev_run(p->d, "ptycho_gather_object", TILES(p), ARG(U), ARG(W), ARG(probes), ARG(wave), ARG(p->window),
 		       ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->h),
-		       INT(p->w), INT(step(p, probes)), INT(fresh), INT((U ? 1 : 0) | (W ? 2 : 0)));
+		       INT(p->w), INT(p->count), INT(step(p, probes)), INT(fresh), INT((U ? 1 : 0) | (W ? 2 : 0)));
 }
 
 int model_gather_probe(struct ptycho *p, struct buf *object, struct buf *wave, struct buf *g, struct buf *V, bool fresh)

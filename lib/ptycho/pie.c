@@ -8,6 +8,7 @@
 /* What wasp sums over an iteration. */
 struct kept {
 	struct buf *nO, *dO, *nP, *dP;
+	struct buf *shifted; /* with subpixel: what nP still lacks, in Fourier space */
 	size_t *order;
 };
 
@@ -25,6 +26,7 @@ static void end(struct ptycho *p, void *kept)
 	buf_free(k->dO);
 	buf_free(k->nP);
 	buf_free(k->dP);
+	buf_free(k->shifted);
 	free(k->order);
 	free(k);
 }
@@ -41,17 +43,17 @@ static int begin(struct ptycho *p, const struct stage *s, void **kept)
 	k->dO = k->nO ? buf_new(p->d, buf_bytes(p->W)) : NULL;
 	k->nP = k->dO ? buf_new(p->d, buf_bytes(p->probe)) : NULL;
 	k->dP = k->nP ? buf_new(p->d, buf_bytes(p->V)) : NULL;
-	return k->dP ? dev_load(p->d, "ptycho_pie") : -1;
+	k->shifted = k->dP && p->o.subpixel ? buf_new(p->d, buf_bytes(p->probe)) : NULL;
+	return k->dP && (k->shifted || !p->o.subpixel) ? dev_load(p->d, "ptycho_pie") : -1;
 }
 
-/* chi of the batch in p->wave; sums U, W on its tiles and, if wanted, g, V on the probe */
+/* chi of the batch in p->wave; if wanted, sums g, V on the probe */
 static struct buf *corrections(struct ptycho *p, bool probe)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
 	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
 	    model_replace(p, p->wave) != 0 || model_backward(p, p->wave) != 0 ||
-	    model_gather_object(p, probes, p->wave, p->U, p->W, true) != 0 ||
 	    (probe && (model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0 ||
 		       model_gather_probe_end(p, p->g) != 0)))
 		return NULL;
@@ -62,12 +64,13 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 {
 	bool probe = may_change_probe(p, s);
 	float a = (float)s->alpha, b = (float)s->beta;
+	struct buf *probes = corrections(p, probe);
 	double most;
 
-	if (!corrections(p, probe))
+	if (!probes)
 		return -1;
 	if (may_change_object(p) &&
-	    (model_tile_max(p, p->W, &most) != 0 ||
+	    (model_gather_object(p, probes, p->wave, p->U, p->W, true) != 0 || model_tile_max(p, p->W, &most) != 0 ||
 	     dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W), ARG(p->tile),
 		     INT(p->tiles), INT(p->h), INT(p->w), FLOAT(a), FLOAT(most)) != 0))
 		return -1;
@@ -83,22 +86,23 @@ static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 {
 	bool probe = may_change_probe(p, s);
 	struct buf *probes = corrections(p, probe);
+	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
 	double power;
 
 	if (!probes || model_dot(p->probe, p->probe, p->modes * p->n * p->n, &power) != 0)
 		return -1;
-	if (probe) {
-		/* shifted back, the exit waves that belong to psi' are no product of P and V */
-		if (p->o.subpixel && (model_waves(p, probes, p->object, p->wave, true) != 0 ||
-				      model_gather_probe(p, p->object, p->wave, k->nP, NULL, false) != 0))
-			return -1;
-		if (dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe), ARG(p->g),
-			    ARG(p->V), INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
-			return -1;
-	}
-	if (dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO), ARG(p->U), ARG(p->W),
-		    ARG(p->tile), INT(p->tiles), INT(p->h), INT(p->w),
-		    FLOAT(s->alpha * power / (double)(p->n * p->n)), INT(may_change_object(p))) != 0)
+	if (probe && dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe), ARG(p->g), ARG(p->V),
+			     INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
+		return -1;
+	/* sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V then */
+	if (probe && p->o.subpixel &&
+	    (model_waves(p, probes, p->object, p->scratch, false) != 0 ||
+	     model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false) != 0))
+		return -1;
+	if (dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO), ARG(probes), ARG(p->wave),
+		    ARG(p->window), ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes),
+		    INT(p->h), INT(p->w), INT(p->count), INT(step), FLOAT(s->alpha * power / (double)(p->n * p->n)),
+		    INT(may_change_object(p))) != 0)
 		return -1;
 	return !probe ? 0 :
 			dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g), ARG(p->V), INT(p->n),
@@ -115,6 +119,7 @@ static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf
 /* O = nO / dO where it was seen, P = nP / dP */
 static int wasp_averages(struct ptycho *p, const struct stage *s, struct kept *k)
 {
+	size_t elements = p->modes * p->n * p->n;
 	double most;
 
 	if (may_change_object(p) &&
@@ -123,7 +128,11 @@ static int wasp_averages(struct ptycho *p, const struct stage *s, struct kept *k
 		return -1;
 	if (!may_change_probe(p, s))
 		return 0;
-	return model_gather_probe_end(p, k->nP) != 0 || model_max(k->dP, p->n * p->n, &most) != 0 ?
+	if (k->shifted && (model_gather_probe_end(p, k->shifted) != 0 ||
+			   dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)), ARG(k->nP), ARG(k->shifted),
+				   INT(elements), FLOAT(1)) != 0))
+		return -1;
+	return model_max(k->dP, p->n * p->n, &most) != 0 ?
 		       -1 :
 		       quotient(p, p->probe, k->nP, k->dP, p->n * p->n, p->modes, 1e-9 * most, -1);
 }
@@ -134,7 +143,8 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 	bool wasp = s->engine == &engine_wasp;
 
 	(void)j;
-	if (wasp && (buf_zero(k->nO) != 0 || buf_zero(k->dO) != 0 || buf_zero(k->nP) != 0 || buf_zero(k->dP) != 0))
+	if (wasp && (buf_zero(k->nO) != 0 || buf_zero(k->dO) != 0 || buf_zero(k->nP) != 0 || buf_zero(k->dP) != 0 ||
+		     (k->shifted && buf_zero(k->shifted) != 0)))
 		return -1;
 	order_frames(p->k, !s->sequential, p->o.seed, (uint64_t)p->iteration, k->order);
 	for (size_t i = 0; i < p->k; i += s->batch) {
