@@ -139,6 +139,7 @@ struct run {
 	struct watch watch;
 	float complex *object, *probe; /* before the iteration */
 	void *kept;
+	bool restore;
 };
 
 static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long j, struct run *r)
@@ -171,15 +172,59 @@ static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long
 	return r->ops->row ? r->ops->row(r->ops->arg, p, &row) : 0;
 }
 
+static int visit_buf(struct buf *b, const char *name, size_t nz, size_t ny, size_t nx, ptycho_visitor *visit, void *arg)
+{
+	void *data = buf_map(b, MAP_READ | MAP_WRITE);
+	int rc = data ? visit(arg, name, data, DT_F32, nz, ny, nx) : -1;
+
+	return data && buf_unmap(b) != 0 ? -1 : rc;
+}
+
+int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
+{
+	struct ptycho *p = at->p;
+	struct watch *w = &at->run->watch;
+	size_t n = p->n, m = p->modes;
+	double number[] = { (double)p->shift[0], (double)p->shift[1], p->gauge, w->first, w->best, w->power,
+			    (double)w->iteration };
+
+	if (visit_buf(p->object, "object", 1, p->h, 2 * p->w, visit, arg) != 0 ||
+	    visit_buf(p->probe, "probe", m, n, 2 * n, visit, arg) != 0 ||
+	    visit(arg, "windows", p->s, DT_F64, 1, p->k, 2) != 0 ||
+	    visit(arg, "windows_given", p->s0, DT_F64, 1, p->k, 2) != 0 ||
+	    visit(arg, "intensity", p->intensity, DT_F64, 1, 1, p->k) != 0 ||
+	    visit(arg, "alpha", p->alpha, DT_F64, 1, 1, p->k) != 0 ||
+	    visit(arg, "numbers", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0 ||
+	    visit(arg, "good_object", w->object, DT_F32, 1, p->h, 2 * p->w) != 0 ||
+	    visit(arg, "good_probe", w->probe, DT_F32, m, n, 2 * n) != 0 ||
+	    visit(arg, "good_windows", w->s, DT_F64, 1, p->k, 2) != 0)
+		return -1;
+	for (int a = 0; a < 2; a++)
+		p->shift[a] = (long)number[a];
+	p->gauge = number[2];
+	w->first = number[3];
+	w->best = number[4];
+	w->power = number[5];
+	w->iteration = (long)number[6];
+	return at->s->engine->visit ? at->s->engine->visit(p, at->run->kept, visit, arg) : 0;
+}
+
 static int run_stage(struct ptycho *p, const struct stage *s, size_t stage, long from, struct run *r)
 {
+	struct chain_point at = { p, stage, s, r };
 	int rc = 0;
 
 	r->kept = NULL;
 	if (s->engine->begin && s->engine->begin(p, s, &r->kept) != 0)
 		rc = -1;
-	for (long j = from; j < s->iterations && rc == 0; j++)
+	if (rc == 0 && r->restore && r->ops->restore)
+		rc = r->ops->restore(r->ops->arg, &at);
+	r->restore = false;
+	for (long j = from; j < s->iterations && rc == 0; j++) {
 		rc = iteration(p, s, stage, j, r);
+		if (rc == 0 && r->ops->checkpoint && j + 1 < s->iterations)
+			rc = r->ops->checkpoint(r->ops->arg, &at);
+	}
 	if (s->engine->end)
 		s->engine->end(p, r->kept);
 	return rc;
@@ -200,7 +245,7 @@ static int last_row(struct ptycho *p, struct ptycho_row *final)
 int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const struct chain_ops *ops, struct ptycho_row *final)
 {
 	size_t canvas = p->h * p->w, probes = p->modes * p->n * p->n;
-	struct run r = { .ops = ops, .watch = { .first = NAN, .best = NAN } };
+	struct run r = { .ops = ops, .watch = { .first = NAN, .best = NAN }, .restore = p->iteration > 0 };
 	long done = p->iteration;
 	int rc = power_of(p, &r.watch.power);
 

@@ -29,14 +29,17 @@ struct stage {
 	double floor;		/* ml */
 };
 
+/* Sees, or fills, one array [nz][ny][nx] of type DT_F32 or DT_F64 (complex64: pairs along x).  0, or -1 to stop. */
+typedef int ptycho_visitor(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx);
+
 struct engine {
 	const char *name;
 	/* Before the first and after the last iteration of a stage; NULL: nothing.  What the engine keeps between is at *kept, NULL at first. */
 	int (*begin)(struct ptycho *p, const struct stage *s, void **kept);
 	int (*iterate)(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row);
 	void (*end)(struct ptycho *p, void *kept);
-	/* Arrays of `kept` for a checkpoint: calls visit(arg, name, bytes, host pointer) for each; the chain reads or writes them there. */
-	int (*visit)(struct ptycho *p, void *kept, int (*visit)(void *arg, const char *name, void *data, size_t bytes), void *arg);
+	/* Arrays and numbers of `kept` that an iteration hands to the next, for checkpoints; NULL: none.  Called after begin. */
+	int (*visit)(struct ptycho *p, void *kept, ptycho_visitor *visit, void *arg);
 	bool gauge;		/* false: ml, whose directions would not follow */
 	bool keeps;		/* dm, raar, ml: waves or directions live on, modes are turned and recentred at the stage's end */
 	bool sequential_updates; /* --batch applies */
@@ -56,14 +59,28 @@ bool may_change_probe(const struct ptycho *p, const struct stage *s);
 bool may_change_object(const struct ptycho *p);
 
 /* ---- the chain */
+/* Where a run stands between two iterations. */
+struct chain_point {
+	struct ptycho *p;
+	size_t stage;
+	const struct stage *s;
+	struct run *run;	/* private */
+};
 struct chain_ops {
 	/* after each iteration, chores done; not 0 ends the run */
 	int (*row)(void *arg, struct ptycho *p, const struct ptycho_row *row);
+	/* after that, except after the last iteration of a stage; NULL: nothing.  Saves what chain_visit shows, when it likes to */
+	int (*checkpoint)(void *arg, struct chain_point *at);
+	/* p->iteration > 0 at the start: fills what chain_visit shows, before the first iteration; else not called */
+	int (*restore)(void *arg, struct chain_point *at);
 	void *arg;
 	bool watchdog;
 };
-/* Runs the stages from p->iteration on.  0; CHAIN_DIVERGED after reporting, the last good state restored; -1 after reporting.  `final`
- * gets the errors of the final state over all frames. */
+/* Shows all arrays whose content decides how the run goes on.  0, or -1. */
+int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg);
+
+/* Runs the stages from iteration p->iteration on.  0; CHAIN_DIVERGED after reporting, the last good state restored; -1 after reporting.
+ * `final` gets the errors of the final state over all frames. */
 enum { CHAIN_DIVERGED = 1 };
 int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const struct chain_ops *ops, struct ptycho_row *final);
 

@@ -272,5 +272,25 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 	return 0;
 }
 
-const struct engine engine_lsqml = { .name = "lsqml", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
+/* What compact batches with momentum hand on. */
+static int visit(struct ptycho *p, void *kept, ptycho_visitor *visitor, void *arg)
+{
+	static const char *const names[] = { "past0", "past1", "past2" };
+	struct kept *k = kept;
+	double number[] = { (double)k->n_past, k->gauge };
+
+	if (!k->velocity)
+		return 0;
+	for (int i = 0; i < 3; i++)
+		if (visitor(arg, names[i], k->past[i], DT_F32, 1, p->h, 2 * p->w) != 0)
+			return -1;
+	if (visitor(arg, "velocity", k->velocity, DT_F32, 1, p->h, 2 * p->w) != 0 ||
+	    visitor(arg, "momentum", number, DT_F64, 1, 1, 2) != 0)
+		return -1;
+	k->n_past = (size_t)number[0];
+	k->gauge = number[1];
+	return 0;
+}
+
+const struct engine engine_lsqml = { .name = "lsqml", .begin = begin, .iterate = iterate, .end = end, .visit = visit, .gauge = true,
 				     .sequential_updates = true };
