@@ -17,3 +17,5 @@ bin_PROGRAMS += bin/tvdenoise
 bin_tvdenoise_SOURCES = bin/tvdenoise.c bin/device.c bin/device.h
 bin_PROGRAMS += bin/kplanes
 bin_kplanes_SOURCES = bin/kplanes.c bin/kplanes.h bin/kplanes_job.c bin/kplanes_files.c bin/device.c bin/device.h
+bin_PROGRAMS += bin/ptychofrc
+bin_ptychofrc_SOURCES = bin/ptychofrc.c bin/device.c bin/device.h

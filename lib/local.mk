@@ -84,3 +84,5 @@ libscopeline_a_SOURCES += lib/ptycho/chain.c
 libscopeline_a_SOURCES += lib/ptycho/engine.h
 libscopeline_a_SOURCES += lib/ptycho/lsqml.c
 libscopeline_a_SOURCES += lib/ptycho/frames.c lib/ptycho/frames.h
+libscopeline_a_SOURCES += lib/ptycho/align.c lib/ptycho/align.h
+libscopeline_a_SOURCES += lib/ptycho/frc.c lib/ptycho/frc.h

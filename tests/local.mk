@@ -133,3 +133,6 @@ check_PROGRAMS += tests/unit-ptycho-probe
 tests_unit_ptycho_probe_SOURCES = tests/unit-ptycho-probe.c
 check_PROGRAMS += tests/unit-ptycho-frames
 tests_unit_ptycho_frames_SOURCES = tests/unit-ptycho-frames.c tests/capture.h
+check_PROGRAMS += tests/ptychocompare
+tests_ptychocompare_SOURCES = tests/ptychocompare.c
+TOOL_TESTS += tests/t4300-ptychofrc.t
