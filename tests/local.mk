@@ -136,3 +136,5 @@ tests_unit_ptycho_frames_SOURCES = tests/unit-ptycho-frames.c tests/capture.h
 check_PROGRAMS += tests/ptychocompare
 tests_ptychocompare_SOURCES = tests/ptychocompare.c
 TOOL_TESTS += tests/t4300-ptychofrc.t
+check_PROGRAMS += tests/unit-ptycho-engines
+tests_unit_ptycho_engines_SOURCES = tests/unit-ptycho-engines.c tests/ptycho_fixture.c tests/ptycho_fixture.h

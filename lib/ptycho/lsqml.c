@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ptycho/engine.h"
 #include "ptycho/order.h"
+#include "ptycho/positions.h"
 
 /* Compact batches move the object once an iteration, by `sum`, and with momentum. */
 struct kept {
@@ -142,6 +143,7 @@ static int one_batch(struct ptycho *p, const struct stage *s, struct kept *k, si
 
 	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
 	    model_xi(p, p->wave, s->noise == NOISE_POISSON, false) != 0 || model_backward(p, p->wave) != 0 ||
+	    (s->refine && positions_batch(p, p->wave, probes) != 0) || intensity_batch(p, p->wave, probes) != 0 ||
 	    model_gather_object(p, probes, p->wave, p->U, NULL, true) != 0 ||
 	    dev_run(p->d, "ptycho_lsq_direction", TILES(p), ARG(p->U), ARG(p->W), ARG(p->tile), INT(p->tiles), INT(p->h),
 		    INT(p->w), FLOAT(s->delta * most)) != 0 ||
@@ -261,7 +263,8 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 		objects += object / (double)batches;
 		probes += probe / (double)batches;
 	}
-	if (s->compact && may_change_object(p) && move_at_once(p, s, k, least) != 0)
+	if ((s->compact && may_change_object(p) && move_at_once(p, s, k, least) != 0) ||
+	    (s->refine && positions_apply(p) != 0) || intensity_apply(p) != 0)
 		return -1;
 	for (size_t i = 0; i < p->k; i++)
 		alpha += p->alpha[i] / (double)p->k;

@@ -235,6 +235,11 @@ int model_backward(struct ptycho *p, struct buf *wave)
 	return run_transform(p, wave, p->count * p->modes, FFT_BACKWARD);
 }
 
+int model_planes(struct ptycho *p, struct buf *b, enum fft_kind kind)
+{
+	return run_transform(p, b, p->count, kind);
+}
+
 /* ---- the detector plane */
 
 int model_rows(struct ptycho *p, int sums, double (*out)[SUMS])

@@ -20,6 +20,7 @@ struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifte
 int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave, bool add);
 int model_forward(struct ptycho *p, struct buf *wave);	/* in place */
 int model_backward(struct ptycho *p, struct buf *wave);
+int model_planes(struct ptycho *p, struct buf *b, enum fft_kind kind);	/* [count][n][n], one for each frame */
 
 /* Detector plane.  Each takes the raw forward transform F (Psi = F / n), fills p->err of the batch's frames. */
 int model_errors(struct ptycho *p, struct buf *wave);	/* the wave stays */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "ptycho/engine.h"
 #include "ptycho/order.h"
+#include "ptycho/positions.h"
 
 /* What wasp sums over an iteration. */
 struct kept {
@@ -48,12 +49,14 @@ static int begin(struct ptycho *p, const struct stage *s, void **kept)
 }
 
 /* chi of the batch in p->wave; if wanted, sums g, V on the probe */
-static struct buf *corrections(struct ptycho *p, bool probe)
+static struct buf *corrections(struct ptycho *p, const struct stage *s, bool probe)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
 	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
 	    model_replace(p, p->wave) != 0 || model_backward(p, p->wave) != 0 ||
+	    (s->refine && positions_batch(p, p->wave, probes) != 0) ||
+	    (s->engine != &engine_wasp && intensity_batch(p, p->wave, probes) != 0) ||
 	    (probe && (model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0 ||
 		       model_gather_probe_end(p, p->g) != 0)))
 		return NULL;
@@ -64,7 +67,7 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 {
 	bool probe = may_change_probe(p, s);
 	float a = (float)s->alpha, b = (float)s->beta;
-	struct buf *probes = corrections(p, probe);
+	struct buf *probes = corrections(p, s, probe);
 	double most;
 
 	if (!probes)
@@ -85,7 +88,7 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 {
 	bool probe = may_change_probe(p, s);
-	struct buf *probes = corrections(p, probe);
+	struct buf *probes = corrections(p, s, probe);
 	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
 	double power;
 
@@ -154,7 +157,8 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 		    (wasp ? wasp_batch(p, s, k) : pie_batch(p, s)) != 0)
 			return -1;
 	}
-	if (wasp && wasp_averages(p, s, k) != 0)
+	if ((wasp && wasp_averages(p, s, k) != 0) || (s->refine && positions_apply(p) != 0) ||
+	    (!wasp && intensity_apply(p) != 0))
 		return -1;
 	model_errors_row(p, row);
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "ptycho/model.h"
+#include "ptycho/positions.h"
 
 struct ptycho_plan ptycho_plan(size_t k, size_t n, size_t modes, size_t h, size_t w, const char *engine, size_t batch,
 			       size_t frame_bytes, size_t mem)
@@ -115,6 +116,7 @@ void ptycho_clear(struct ptycho *p)
 	}
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		buf_free(all[i]);
+	positions_free(p);
 	free(p->s);
 	free(p->s0);
 	free(p->intensity);

@@ -83,6 +83,7 @@ struct ptycho {
 	struct buf *cover;		/* int: positions in the batch, ascending, tile by tile */
 	struct buf *U, *W;		/* [h][w] complex64, float: sums on the canvas, of any engine */
 	struct buf *g, *V;		/* [modes][n][n] complex64, [n][n] float: sums on the probe */
+	struct positions *positions;	/* positions.h; NULL until they are refined */
 	struct fft_cache {
 		size_t batch;
 		struct fft *forward, *backward;

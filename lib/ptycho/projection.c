@@ -1,0 +1,276 @@
+/* Engines that keep the exit waves of all frames: difference map, relaxed averaged alternating reflections, error reduction. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "ptycho/engine.h"
+#include "ptycho/waves.h"
+
+#define PLANES(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
+#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
+
+struct projection {
+	struct waves psi;
+	struct buf *factor;	/* [room] float */
+};
+
+static int projection_begin(struct ptycho *p, const struct stage *s, void **kept)
+{
+	struct projection *k = mem_new(1, sizeof *k);
+
+	(void)s;
+	*kept = k;
+	k->factor = buf_new(p->d, p->room * sizeof(float));
+	return !k->factor || dev_load(p->d, "ptycho_projection") != 0 || waves_init(p, &k->psi, p->room) != 0 ? -1 : 0;
+}
+
+static void projection_end(struct ptycho *p, void *kept)
+{
+	struct projection *k = kept;
+
+	(void)p;
+	if (!k)
+		return;
+	waves_free(&k->psi);
+	buf_free(k->factor);
+	free(k);
+}
+
+static int projection_visit(struct ptycho *p, void *kept,
+			    int (*visit)(void *arg, const char *name, void *data, size_t bytes), void *arg)
+{
+	struct projection *k = kept;
+
+	return waves_visit(p, &k->psi, "psi", visit, arg);
+}
+
+static size_t block_at(const struct ptycho *p, const struct waves *w, size_t first)
+{
+	return p->k - first < w->block ? p->k - first : w->block;
+}
+
+static int step(const struct ptycho *p)
+{
+	return p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
+}
+
+/* ---- object and probe from the exit waves */
+
+static int add_to_object(struct ptycho *p, struct buf *psi)
+{
+	struct buf *probes = model_probes(p, p->probe, p->shifted);
+
+	return probes ? model_gather_object(p, probes, psi, p->U, p->W, false) : -1;
+}
+
+static int zero_object(struct ptycho *p)
+{
+	return buf_zero(p->U) != 0 || buf_zero(p->W) != 0 ? -1 : 0;
+}
+
+/* O <- (c O + U) / (c + W), c = 1e-4 max W */
+static int blend_object(struct ptycho *p)
+{
+	uint64_t total = p->h * p->w;
+	double most;
+
+	if (model_max(p->W, total, &most) != 0)
+		return -1;
+	return dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), 1), ARG(p->object), ARG(p->U),
+		       ARG(p->W), ARG(total), INT(1), FLOAT(1e-4 * most));
+}
+
+/* P <- (c P + g) / (c + V), c = 1e-9 K, from all waves; *change = |new - old| / |new| */
+static int blend_probe(struct ptycho *p, struct waves *psi, double *change)
+{
+	uint64_t total = p->n * p->n;
+	double moved, power;
+
+	for (size_t first = 0; first < p->k; first += psi->block) {
+		struct buf *wave = waves_get(p, psi, first, true);
+
+		if (!wave || model_block(p, first, block_at(p, psi, first)) != 0 ||
+		    model_gather_probe(p, p->object, wave, p->g, p->V, first == 0) != 0)
+			return -1;
+	}
+	if (model_gather_probe_end(p, p->g) != 0 ||
+	    dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), p->modes), ARG(p->probe), ARG(p->g),
+		    ARG(p->V), ARG(total), INT(p->modes), FLOAT(1e-9 * (double)p->k)) != 0 ||
+	    model_dot(p->g, p->g, p->modes * total, &moved) != 0 ||
+	    model_dot(p->probe, p->probe, p->modes * total, &power) != 0)
+		return -1;
+	*change = sqrt(moved / power);
+	return 0;
+}
+
+/* Object and probe in turn, at most `rounds` times, until the probe moves less than 5 %.  U and W hold the first round's sums. */
+static int overlap(struct ptycho *p, const struct stage *s, struct waves *psi, long rounds)
+{
+	bool object = may_change_object(p), probe = may_change_probe(p, s);
+
+	for (long i = 0; i < rounds; i++) {
+		double change;
+
+		if (object && i > 0) {
+			if (zero_object(p) != 0)
+				return -1;
+			for (size_t first = 0; first < p->k; first += psi->block) {
+				struct buf *wave = waves_get(p, psi, first, true);
+
+				if (!wave || model_block(p, first, block_at(p, psi, first)) != 0 ||
+				    add_to_object(p, wave) != 0)
+					return -1;
+			}
+		}
+		if (object && blend_object(p) != 0)
+			return -1;
+		if (!probe)
+			return 0;
+		if (blend_probe(p, psi, &change) != 0)
+			return -1;
+		if (change < 0.05)
+			return 0;
+	}
+	return 0;
+}
+
+/* ---- the detector plane of dm and raar */
+
+/* f = min(1, sqrt(bound / power)), power the mean of (A - d)^2 over a frame's valid pixels */
+static int write_factors(struct ptycho *p, struct buf *factor, double bound)
+{
+	double(*sum)[8] = mem_new(p->count, sizeof *sum);
+	float *f = NULL;
+
+	if (model_rows(p, 2, sum) == 0)
+		f = buf_map(factor, MAP_WRITE | MAP_DISCARD);
+	for (size_t b = 0; f && b < p->count; b++)
+		f[b] = sum[b][0] > bound * sum[b][1] ? (float)sqrt(bound * sum[b][1] / sum[b][0]) : 1;
+	free(sum);
+	return f ? buf_unmap(factor) : -1;
+}
+
+static int detector(struct ptycho *p, struct buf *factor, double bound)
+{
+	if (dev_run(p->d, "projection_deviation", LANES(p), ARG(p->wave), ARG(p->measured), ARG(p->window), ARG(p->rows),
+		    INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), LOCAL(8 * 16 * sizeof(float))) != 0 ||
+	    write_factors(p, factor, bound) != 0)
+		return -1;
+	return dev_run(p->d, "projection_relax", PLANES(p), ARG(p->wave), ARG(p->measured), ARG(p->window), ARG(factor),
+		       INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16));
+}
+
+/* psi <- kept psi + (mixed q + model P O), q the projection of 2 P O - psi */
+struct mix {
+	double kept, mixed, model, bound;
+};
+
+static int move_waves(struct ptycho *p, const struct projection *k, struct buf *psi, const struct mix *x, bool first,
+		      bool errors)
+{
+	struct buf *probes = model_probes(p, p->probe, p->shifted);
+
+	if (!probes || (first && model_waves(p, probes, p->object, psi, false) != 0))
+		return -1;
+	if (errors && (model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
+		       model_errors(p, p->wave) != 0))
+		return -1;
+	if (dev_run(p->d, "projection_reflect", PLANES(p), ARG(p->wave), ARG(psi), ARG(probes), ARG(p->object),
+		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
+		    INT(step(p))) != 0 ||
+	    model_forward(p, p->wave) != 0 || detector(p, k->factor, x->bound) != 0 || model_backward(p, p->wave) != 0 ||
+	    dev_run(p->d, "projection_update", PLANES(p), ARG(psi), ARG(p->wave), ARG(probes), ARG(p->object),
+		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p)),
+		    FLOAT(x->kept), FLOAT(x->mixed), FLOAT(x->model)) != 0)
+		return -1;
+	return model_gather_object(p, probes, psi, p->U, p->W, false);
+}
+
+static int iterate_waves(struct ptycho *p, const struct stage *s, long j, struct projection *k, const struct mix *x,
+			 struct ptycho_row *row)
+{
+	bool errors = p->o.log_every <= 1 || j % p->o.log_every == 0;
+
+	if (zero_object(p) != 0)
+		return -1;
+	for (size_t first = 0; first < p->k; first += k->psi.block) {
+		struct buf *psi = waves_get(p, &k->psi, first, j > 0);
+
+		if (!psi || model_block(p, first, block_at(p, &k->psi, first)) != 0 ||
+		    move_waves(p, k, psi, x, j == 0, errors) != 0 || waves_put(p, &k->psi, first) != 0)
+			return -1;
+	}
+	row->R = row->chi = row->fmag = row->nll = NAN;
+	if (errors)
+		model_errors_row(p, row);
+	return overlap(p, s, &k->psi, s->inner);
+}
+
+static double bound_of(const struct ptycho *p, const struct stage *s)
+{
+	return 0.25 * s->relax * s->relax * p->max_photons / (double)(p->n * p->n);
+}
+
+static int dm_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+{
+	return iterate_waves(p, s, j, kept, &(struct mix){ 1, s->beta, -s->beta, bound_of(p, s) }, row);
+}
+
+static int raar_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+{
+	return iterate_waves(p, s, j, kept, &(struct mix){ s->beta, s->beta, 1 - 2 * s->beta, bound_of(p, s) }, row);
+}
+
+/* psi = P O + chi: computed in the buffer that keeps it */
+static int er_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+{
+	struct projection *k = kept;
+
+	(void)j;
+	if (zero_object(p) != 0)
+		return -1;
+	for (size_t first = 0; first < p->k; first += k->psi.block) {
+		struct buf *psi = waves_get(p, &k->psi, first, false), *probes;
+
+		if (!psi || model_block(p, first, block_at(p, &k->psi, first)) != 0)
+			return -1;
+		probes = model_probes(p, p->probe, p->shifted);
+		if (!probes || model_waves(p, probes, p->object, psi, false) != 0 || model_forward(p, psi) != 0 ||
+		    model_replace(p, psi) != 0 || model_backward(p, psi) != 0 ||
+		    model_waves(p, probes, p->object, psi, true) != 0 ||
+		    model_gather_object(p, probes, psi, p->U, p->W, false) != 0 || waves_put(p, &k->psi, first) != 0)
+			return -1;
+	}
+	model_errors_row(p, row);
+	return overlap(p, s, &k->psi, s->inner);
+}
+
+const struct engine engine_dm = {
+	.name = "dm",
+	.begin = projection_begin,
+	.iterate = dm_iterate,
+	.end = projection_end,
+	.visit = projection_visit,
+	.gauge = true,
+	.keeps = true,
+	.errors_cost = true,
+};
+
+const struct engine engine_raar = {
+	.name = "raar",
+	.begin = projection_begin,
+	.iterate = raar_iterate,
+	.end = projection_end,
+	.visit = projection_visit,
+	.gauge = true,
+	.keeps = true,
+	.errors_cost = true,
+};
+
+const struct engine engine_er = {
+	.name = "er",
+	.begin = projection_begin,
+	.iterate = er_iterate,
+	.end = projection_end,
+	.gauge = true,
+};
