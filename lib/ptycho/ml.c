@@ -8,15 +8,15 @@
 #define PLANES(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
 #define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
 
+/* s of the probe against the object, 0: the probe stays; 1: directions start anew */
+enum { SCALE, RESTART, STATES };
+
 struct ml {
 	struct buf *g_object, *g_probe; /* gradients of the iteration before */
 	struct buf *h_object, *h_probe; /* directions */
 	struct buf *a, *b;		/* [room] waves: first and second order along the line */
 	struct buf *h_shifted;		/* with subpixel: h_probe of the frames */
-	struct {
-		double scale;	/* s of the probe against the object; 0: the probe stays */
-		double restart; /* 1: directions start anew */
-	} state;
+	double state[STATES];
 };
 
 static void ml_end(struct ptycho *p, void *kept)
@@ -42,7 +42,7 @@ static int ml_begin(struct ptycho *p, const struct stage *s, void **kept)
 
 	(void)s;
 	*kept = k;
-	k->state.restart = 1;
+	k->state[RESTART] = 1;
 	k->g_object = buf_new(p->d, buf_bytes(p->object));
 	k->h_object = k->g_object ? buf_new(p->d, buf_bytes(p->object)) : NULL;
 	k->g_probe = k->h_object ? buf_new(p->d, buf_bytes(p->probe)) : NULL;
@@ -59,24 +59,24 @@ static int ml_begin(struct ptycho *p, const struct stage *s, void **kept)
 		       0;
 }
 
-static int ml_visit(struct ptycho *p, void *kept, int (*visit)(void *arg, const char *name, void *data, size_t bytes),
-		    void *arg)
+static int ml_visit(struct ptycho *p, void *kept, ptycho_visitor *visit, void *arg)
 {
 	struct ml *k = kept;
 	struct buf *all[] = { k->g_object, k->g_probe, k->h_object, k->h_probe };
 	const char *const name[] = { "g_object", "g_probe", "h_object", "h_probe" };
 
-	(void)p;
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		void *data = buf_map(all[i], MAP_READ | MAP_WRITE);
-		int rc = data ? visit(arg, name[i], data, buf_bytes(all[i])) : -1;
+		int rc = !data ? -1 :
+			 i % 2 ? visit(arg, name[i], data, DT_F32, p->modes, p->n, 2 * p->n) :
+					visit(arg, name[i], data, DT_F32, 1, p->h, 2 * p->w);
 
 		if (data && buf_unmap(all[i]) != 0)
 			rc = -1;
 		if (rc != 0)
 			return rc;
 	}
-	return visit(arg, "ml", &k->state, sizeof k->state);
+	return visit(arg, "ml", k->state, DT_F64, 1, 1, STATES);
 }
 
 static size_t block_at(const struct ptycho *p, size_t first)
@@ -116,7 +116,7 @@ static int direct(struct ptycho *p, struct ml *k, double beta)
 	return dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, canvas)), ARG(k->h_object), ARG(p->U), ARG(canvas),
 		       FLOAT(beta), FLOAT(1)) != 0 ||
 			       dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, plane)), ARG(k->h_probe), ARG(p->g),
-				       ARG(plane), FLOAT(beta), FLOAT(k->state.scale)) != 0 ?
+				       ARG(plane), FLOAT(beta), FLOAT(k->state[SCALE])) != 0 ?
 		       -1 :
 		       0;
 }
@@ -135,12 +135,12 @@ static int turn(struct ptycho *p, struct ml *k, bool object, bool probe)
 {
 	int rc = 0;
 	double gg = object ? dot(p, p->U, p->U, false, &rc) : 0, pp = probe ? dot(p, p->g, p->g, true, &rc) : 0;
-	double before = k->state.scale, now = pp > 0 ? (gg > 0 ? gg / pp : 1) : 0, beta = 0;
-	bool fresh = k->state.restart != 0 || (before == 0) != (now == 0);
+	double before = k->state[SCALE], now = pp > 0 ? (gg > 0 ? gg / pp : 1) : 0, beta = 0;
+	bool fresh = k->state[RESTART] != 0 || (before == 0) != (now == 0);
 	struct buf *swap;
 
-	k->state.scale = before == 0 || now == 0 || k->state.restart != 0 ? now : pow(before, 0.9) * pow(now, 0.1);
-	now = k->state.scale;
+	k->state[SCALE] = before == 0 || now == 0 || k->state[RESTART] != 0 ? now : pow(before, 0.9) * pow(now, 0.1);
+	now = k->state[SCALE];
 	if (!fresh) {
 		double above = gg - dot(p, p->U, k->g_object, false, &rc), below = dot(p, k->g_object, k->g_object, false, &rc);
 
@@ -179,7 +179,7 @@ static int add_line(struct ptycho *p, double sum[3])
 
 static int line(struct ptycho *p, const struct stage *s, struct ml *k, double *t)
 {
-	bool both = k->state.scale > 0;
+	bool both = k->state[SCALE] > 0;
 	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
 	double sum[3] = { 0 };
 
@@ -215,13 +215,13 @@ static int ml_iterate(struct ptycho *p, const struct stage *s, long j, void *kep
 	double t = 0;
 
 	if (j == 0)
-		k->state.restart = 1;
+		k->state[RESTART] = 1;
 	if (gradients(p, s, object, probe) != 0)
 		return -1;
 	model_errors_row(p, row);
 	if (turn(p, k, object, probe) != 0 || line(p, s, k, &t) != 0)
 		return -1;
-	k->state.restart = !(t > 0);
+	k->state[RESTART] = !(t > 0);
 	if (!(t > 0))
 		t = 0;
 	row->step_object = row->step_probe = t;
@@ -229,7 +229,7 @@ static int ml_iterate(struct ptycho *p, const struct stage *s, long j, void *kep
 	    dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, canvas)), ARG(p->object), ARG(k->h_object), ARG(canvas),
 		    FLOAT(t)) != 0)
 		return -1;
-	if (t > 0 && k->state.scale > 0)
+	if (t > 0 && k->state[SCALE] > 0)
 		return dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, plane)), ARG(p->probe), ARG(k->h_probe),
 			       ARG(plane), FLOAT(t));
 	return 0;

@@ -36,8 +36,7 @@ static void projection_end(struct ptycho *p, void *kept)
 	free(k);
 }
 
-static int projection_visit(struct ptycho *p, void *kept,
-			    int (*visit)(void *arg, const char *name, void *data, size_t bytes), void *arg)
+static int projection_visit(struct ptycho *p, void *kept, ptycho_visitor *visit, void *arg)
 {
 	struct projection *k = kept;
 

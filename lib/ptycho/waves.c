@@ -67,14 +67,14 @@ int waves_put(struct ptycho *p, struct waves *w, size_t first)
 	return buf_read(w->stage, 0, w->host + first * p->modes * p->n * p->n, block_bytes(p, w, first));
 }
 
-int waves_visit(struct ptycho *p, struct waves *w, const char *name,
-		int (*visit)(void *arg, const char *name, void *data, size_t bytes), void *arg)
+int waves_visit(struct ptycho *p, struct waves *w, const char *name, ptycho_visitor *visit, void *arg)
 {
 	for (size_t first = 0, i = 0; first < p->k; first += w->block, i++) {
+		size_t count = block_bytes(p, w, first) / wave_bytes(p);
 		float complex *data = w->host ? w->host + first * p->modes * p->n * p->n :
 						buf_map(w->on_device[i], MAP_READ | MAP_WRITE);
 		char *full = data ? mem_printf("%s%zu", name, i) : NULL;
-		int rc = data ? visit(arg, full, data, block_bytes(p, w, first)) : -1;
+		int rc = data ? visit(arg, full, data, DT_F32, count * p->modes, p->n, 2 * p->n) : -1;
 
 		free(full);
 		if (data && w->on_device && buf_unmap(w->on_device[i]) != 0)

@@ -3,7 +3,7 @@
 #ifndef PTYCHO_WAVES_H
 #define PTYCHO_WAVES_H
 
-#include "ptycho/state.h"
+#include "ptycho/engine.h"
 
 struct waves {
 	size_t block, blocks;	/* frames of a block, the last may have fewer */
@@ -23,7 +23,6 @@ struct buf *waves_get(struct ptycho *p, struct waves *w, size_t first, bool read
 int waves_put(struct ptycho *p, struct waves *w, size_t first);
 
 /* For an engine's visit: each block as "NAME0", "NAME1" ...; what the visitor writes is kept. */
-int waves_visit(struct ptycho *p, struct waves *w, const char *name, int (*visit)(void *arg, const char *name, void *data, size_t bytes),
-		void *arg);
+int waves_visit(struct ptycho *p, struct waves *w, const char *name, ptycho_visitor *visit, void *arg);
 
 #endif
