@@ -91,3 +91,4 @@ libscopeline_a_SOURCES += lib/ptycho/positions.c lib/ptycho/positions.h
 libscopeline_a_SOURCES += lib/ptycho/frames.c lib/ptycho/frames.h
 libscopeline_a_SOURCES += lib/ptycho/align.c lib/ptycho/align.h
 libscopeline_a_SOURCES += lib/ptycho/frc.c lib/ptycho/frc.h
+libscopeline_a_SOURCES += lib/ptycho/orientation.c lib/ptycho/orientation.h
