@@ -19,3 +19,5 @@ bin_PROGRAMS += bin/kplanes
 bin_kplanes_SOURCES = bin/kplanes.c bin/kplanes.h bin/kplanes_job.c bin/kplanes_files.c bin/device.c bin/device.h
 bin_PROGRAMS += bin/ptychofrc
 bin_ptychofrc_SOURCES = bin/ptychofrc.c bin/device.c bin/device.h
+bin_PROGRAMS += bin/ptychosim
+bin_ptychosim_SOURCES = bin/ptychosim.c bin/ptychosim.h bin/ptychosim_job.c bin/device.c bin/device.h

@@ -43,7 +43,8 @@ enum opt_unit {
 	UNIT_ANGLE,	/* rad (default), deg; kept in radians */
 	UNIT_ENERGY,	/* keV */
 	UNIT_PIXEL,	/* px */
-	UNIT_SLICE	/* shown as "slices", no suffix is accepted */
+	UNIT_SLICE,	/* shown as "slices", no suffix is accepted */
+	UNIT_METRE	/* m (default), mm, um, nm; kept in metres */
 };
 
 enum { OPT_LIST_MAX = 16 };

@@ -15,6 +15,8 @@ static const struct suffix {
 } suffixes[] = {
 	{ UNIT_LENGTH, "um", 1 },  { UNIT_LENGTH, "nm", 1e-3 },
 	{ UNIT_LENGTH, "mm", 1e3 }, { UNIT_LENGTH, "m", 1e6 },
+	{ UNIT_METRE, "m", 1 },	   { UNIT_METRE, "mm", 1e-3 },
+	{ UNIT_METRE, "um", 1e-6 }, { UNIT_METRE, "nm", 1e-9 },
 	{ UNIT_ANGLE, "rad", 1 },  { UNIT_ANGLE, "deg", 3.14159265358979323846 / 180 },
 	{ UNIT_ENERGY, "keV", 1 }, { UNIT_PIXEL, "px", 1 },
 };
@@ -23,6 +25,7 @@ enum { N_SUFFIXES = sizeof suffixes / sizeof suffixes[0], GRID_MAX = 10000 };
 static const struct { const char *name, *others; } units[] = {
 	[UNIT_NONE] = { "", "" },
 	[UNIT_LENGTH] = { "um", " (or nm, mm, m)" },
+	[UNIT_METRE] = { "m", " (or mm, um, nm)" },
 	[UNIT_ANGLE] = { "rad", " (or deg)" },
 	[UNIT_ENERGY] = { "keV", "" },
 	[UNIT_PIXEL] = { "px", "" },
@@ -199,6 +202,21 @@ static void store(const struct opt *o, int i, double v)
 		o->real[i] = v;
 }
 
+/* One integer of plain digits, exact beyond the 2^53 of a double: a seed may be.  -1: not such. */
+static int exact(const struct opt *o, const struct range *r, const char *text)
+{
+	long v;
+
+	if (o->type != OPT_INT || o->values > 1 || strspn(text, "0123456789") != strlen(text))
+		return -1;
+	errno = 0;
+	v = strtol(text, NULL, 10);
+	if (errno || text[0] == '\0' || !range_has(r, (double)v))
+		return -1;
+	o->integer[0] = v;
+	return 0;
+}
+
 static int numbers(const struct opt *o, const char *subject, const char *text)
 {
 	struct range r = range_parse(o->range);
@@ -211,6 +229,8 @@ static int numbers(const struct opt *o, const char *subject, const char *text)
 		store(o, 0, decimal(word, NULL));
 		return 0;
 	}
+	if (exact(o, &r, text) == 0)
+		return 0;
 	do {
 		if (k == n || number(o, &s, separator, &v[k]) != 0 || !range_has(&r, v[k]))
 			return refuse(o, subject, text);

@@ -70,6 +70,22 @@ int probe_data(struct dev *d, size_t n, const float *mean_d, double curvature, f
 	return rc;
 }
 
+int probe_defocus(struct dev *d, size_t n, double curvature, const float complex *from, float complex *probe)
+{
+	float complex *far = mem_try("probe", n * n, sizeof *far);
+	int rc = -1;
+
+	if (!far)
+		return -1;
+	for (size_t y = 0; y < n; y++)
+		for (size_t x = 0; x < n; x++)
+			far[y * n + x] = from[(y + n / 2) % n * n + (x + n / 2) % n] / (float)n;
+	if (transform_host(d, FFT_FORWARD, n, n, far) == 0)
+		rc = from_far_field(d, n, curvature, far, probe);
+	free(far);
+	return rc;
+}
+
 void probe_gauss(size_t n, double fwhm, float complex *probe)
 {
 	double c = -2 * log(2) / (fwhm * fwhm);

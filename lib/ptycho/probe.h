@@ -16,6 +16,9 @@ int probe_disc(struct dev *d, size_t n, double radius, double curvature, double 
  * far field times exp(i curvature q^2), q in detector pixels. */
 int probe_data(struct dev *d, size_t n, const float *mean_d, double curvature, float complex *probe);
 
+/* The probe with its far field times exp(i curvature q^2), q in detector pixels: another defocus.  0, or -1 after reporting. */
+int probe_defocus(struct dev *d, size_t n, double curvature, const float complex *from, float complex *probe);
+
 /* Gaussian amplitude of full width at half maximum `fwhm` px of the intensity. */
 void probe_gauss(size_t n, double fwhm, float complex *probe);
 

@@ -1,0 +1,27 @@
+/* bin/ptychosim.h: what ptychosim.c and ptychosim_job.c share. */
+#ifndef BIN_PTYCHOSIM_H
+#define BIN_PTYCHOSIM_H
+
+#include <stdbool.h>
+
+#include "dev/dev.h"
+#include "ptycho/geometry.h"
+
+extern struct ptychosim_options {
+	const char *stem, *positions, *object, *probe, *orientation;
+	bool dry_run, subpixel, disc;
+	size_t frames, n, modes, dead, slices;
+	double step, jitter, error, photons, mode_power;
+	double disc_value[3];	/* radius, curvature, edge */
+	double spacing, energy, wavelength, distance, detector_pixel, pixel;	/* metres, keV */
+	enum { NOISE_POISSON, NOISE_NONE } noise;
+	enum { BEAM_CENTRE, BEAM_CORNER } dc;
+	enum { TYPE_AUTO, TYPE_U16, TYPE_F32 } type;
+	enum d4 turn;
+	long seed;
+} opts;
+
+/* Simulates and writes, or with --dry-run says what would be.  0, or -1 after reporting. */
+int ptychosim_run(struct dev *d);
+
+#endif
