@@ -93,3 +93,4 @@ libscopeline_a_SOURCES += lib/ptycho/align.c lib/ptycho/align.h
 libscopeline_a_SOURCES += lib/ptycho/frc.c lib/ptycho/frc.h
 libscopeline_a_SOURCES += lib/ptycho/orientation.c lib/ptycho/orientation.h
 libscopeline_a_SOURCES += lib/ptycho/simulate.c lib/ptycho/simulate.h
+libscopeline_a_SOURCES += lib/ptycho/preflight.c lib/ptycho/preflight.h

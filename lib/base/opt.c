@@ -53,7 +53,7 @@ static void add_rows(const struct opt *o)
 			continue;
 		}
 		table.row = mem_grow(table.row, table.n + 1, sizeof *table.row);
-		table.row[table.n++] = (struct opt_row){ o, heading, false };
+		table.row[table.n++] = (struct opt_row){ o, heading, false, false };
 	}
 }
 
@@ -301,6 +301,25 @@ static const struct opt_row *must_find(const char *name)
 bool opt_given(const char *name)
 {
 	return must_find(name)->given;
+}
+
+int opt_put(const char *name, const char *subject, const char *text)
+{
+	struct opt_row *r = opt_find(&table, name);
+
+	return r ? opt_set(r, subject, text) : error("'%s': no such option", subject);
+}
+
+void opt_mark(void)
+{
+	for (size_t i = 0; i < table.n; i++)
+		table.row[i].marked = table.row[i].given;
+}
+
+void opt_back(void)
+{
+	for (size_t i = 0; i < table.n; i++)
+		table.row[i].given = table.row[i].marked;
 }
 
 int opt_need(const char *name)

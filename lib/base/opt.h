@@ -128,6 +128,13 @@ bool opt_given(const char *name);
  * valid until the next opt_parse. */
 char *const *opt_command(int *n);
 
+/* Sets an option after the parse, as a row of a manifest does; flags take yes and no.  The text is the caller's and must stay.  0, or -1
+ * after reporting under `subject`; an unknown name is refused.  opt_back makes opt_given what it was at opt_mark; targets are the
+ * caller's to restore. */
+int opt_put(const char *name, const char *subject, const char *text);
+void opt_mark(void);
+void opt_back(void);
+
 /* 0, or -1 after reporting: the option is missing; the two are both given. */
 int opt_need(const char *name);
 int opt_exclude(const char *a, const char *b);

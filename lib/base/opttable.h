@@ -7,7 +7,7 @@
 struct opt_row {
 	const struct opt *o;
 	const char *heading;	/* of its group */
-	bool given;
+	bool given, marked;	/* marked: given at opt_mark */
 };
 
 struct opt_table {

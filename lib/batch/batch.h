@@ -44,6 +44,8 @@ struct batch_spec {
 	bool strict;			/* or refused, and a header is needed */
 	const char *suffix;		/* -O DIR: DIR/stem + suffix.  NULL: jobs have no output of
 					 * their own, -o is the tool's to use */
+	const char *product;		/* what stands behind an output's name in the file that shows its job
+					 * done; NULL: nothing */
 	bool generates;			/* no operand, no manifest: one job without input */
 	const struct batch_table *tables;
 	size_t n_tables;

@@ -134,12 +134,15 @@ static struct journal_key key_of(const struct run *r, const struct job *j)
 /* Is the job done by an earlier run of the same command?  Then its rows are in place. */
 static bool kept(struct run *r, struct job *j)
 {
-	bool there = j->output && strcmp(j->output, "-") != 0 && access(j->output, F_OK) == 0;
-	bool same = there && tiff_made_by(j->output, j->provenance);
+	const char *behind = r->b->spec->product ? r->b->spec->product : "";
+	char *path = j->output ? mem_printf("%s%s", j->output, behind) : NULL;
+	bool there = path && strcmp(path, "-") != 0 && access(path, F_OK) == 0;
+	bool same = there && tiff_made_by(path, j->provenance);
 	int rows = r->journal
 			   ? journal_find(r->journal, key_of(r, j), j->rows, r->b->spec->n_tables)
 			   : 0;
 
+	free(path);
 	if (j->output ? same && (!r->tables || rows > 0) : rows > 0)
 		return true;
 	for (size_t t = 0; t < r->b->spec->n_tables; t++)

@@ -1,0 +1,227 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "ptychorecon.h"
+#include "ptycho/preflight.h"
+
+static int read_scan(void *tool, struct job *j)
+{
+	struct tool *t = tool;
+
+	j->data = mem_new(1, sizeof(struct work));
+	return work_read(j->input, &t->o[j->index], j->data);
+}
+
+static void done(void *tool, struct job *j)
+{
+	(void)tool;
+	if (!j->data)
+		return;
+	work_clear(j->data);
+	free(j->data);
+	j->data = NULL;
+}
+
+/* Of the stage that needs the most; room: the largest batch. */
+static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *room)
+{
+	struct ptycho_plan most = { 0 };
+
+	*room = 1;
+	for (size_t i = 0; i < w->o->stages; i++)
+		if (w->o->stage[i].batch > *room)
+			*room = w->o->stage[i].batch;
+	if (*room > w->frames.k)
+		*room = w->frames.k;
+	for (size_t i = 0; i < w->o->stages; i++) {
+		struct ptycho_plan p = ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1],
+						   w->o->stage[i].engine->name, *room, w->frames.u16 ? 2 : 4, dev_mem(d));
+
+		if (i == 0 || p.blocks == 0 ||
+		    (most.blocks > 0 && p.fixed + p.work + p.frames > most.fixed + most.work + most.frames))
+			most = p;
+	}
+	return most;
+}
+
+/* ---- the log */
+
+
+static void put_row(struct csv_line *l, const struct ptycho_row *r, bool final)
+{
+	const double v[] = { r->R, r->chi, r->fmag, r->nll, r->dO, r->dP, r->step_object, r->step_probe, r->alpha,
+			     r->position_rms };
+
+	if (final) {
+		csv_put_text(l, "final");
+		csv_put_text(l, "");
+	} else {
+		csv_put_long(l, r->iteration);
+		csv_put_long(l, (long long)r->stage);
+	}
+	csv_put_text(l, r->engine);
+	for (size_t i = 0; i < sizeof v / sizeof v[0]; i++)
+		csv_put_double(l, v[i]);
+	csv_put_long(l, r->shift[0]);
+	csv_put_long(l, r->shift[1]);
+	csv_put_digits(l, r->seconds, 6);
+	csv_line_end(l);
+}
+
+static int log_row(void *arg, struct ptycho *p, const struct ptycho_row *r)
+{
+	struct work *w = arg;
+
+	(void)p;
+	put_row(&w->log, r, false);
+	w->curve.R = mem_grow(w->curve.R, w->curve.n + 1, sizeof *w->curve.R);
+	w->curve.R[w->curve.n++] = r->R;
+	info("iteration %ld, %s: R %.5g, nll %.5g, dO %.3g, %.3g s", r->iteration, r->engine, r->R, r->nll, r->dO,
+	     r->seconds);
+	return 0;
+}
+
+/* ---- computing */
+
+static int begin(struct tool *t, struct job *j, struct ptycho *p)
+{
+	struct work *w = j->data;
+	struct preflight f;
+	struct ptycho_plan plan;
+	size_t room;
+
+	if (work_probe(w, j->input, t->d) != 0)
+		return -1;
+	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes, w->probe);
+	preflight_say(j->input, &f);
+	plan = plan_of(w, t->d, &room);
+	if (plan.blocks == 0)
+		return error("'%s': needs %zu bytes on the device for one frame at a time, expected at most the %zu of "
+			     "--mem",
+			     j->input, plan.fixed + plan.work + 2 * plan.frames / w->frames.k, dev_mem(t->d));
+	if (ptycho_init(p, t->d, &w->o->engine, &w->frames, (const double(*)[2])w->s, w->canvas[0], w->canvas[1],
+			w->modes, w->probe, w->object, room, plan.blocks == 1) != 0)
+		return -1;
+	return w->o->photons == PHOTONS_DATA ? chain_rescale_probe(p) : 0;
+}
+
+static int dump(const struct work *w, struct ptycho *p)
+{
+	float complex *probe;
+	int rc = -1;
+
+	if (!w->o->dump_inputs)
+		return 0;
+	probe = mem_new(w->modes * w->frames.n * w->frames.n, sizeof *probe);
+	if (ptycho_read(p, NULL, probe) == 0)
+		rc = work_dump(w, probe);
+	free(probe);
+	return rc;
+}
+
+/* A start object that is a constant other than 1. */
+static int start_object(struct work *w, const char *input)
+{
+	size_t n = w->canvas[0] * w->canvas[1];
+
+	if (w->object || w->o->object_value == 1)
+		return 0;
+	w->object = mem_try(input, n, sizeof *w->object);
+	for (size_t i = 0; w->object && i < n; i++)
+		w->object[i] = w->o->object_value;
+	return w->object ? 0 : -1;
+}
+
+/* The state as it ended, to the host. */
+static int finish(struct work *w, const char *input, struct ptycho *p)
+{
+	size_t n = w->canvas[0] * w->canvas[1], k = w->frames.k;
+
+	if (!w->object)
+		w->object = mem_try(input, n, sizeof *w->object);
+	w->light = mem_try(input, n, sizeof *w->light);
+	w->end = mem_new(k, sizeof *w->end);
+	w->err = mem_new(k, sizeof *w->err);
+	w->intensity = mem_new(k, sizeof *w->intensity);
+	if (!w->object || !w->light)
+		return -1;
+	memcpy(w->end, p->s, k * sizeof *w->end);
+	memcpy(w->err, p->err, k * sizeof *w->err);
+	memcpy(w->intensity, p->intensity, k * sizeof *w->intensity);
+	memcpy(w->shift, p->shift, sizeof w->shift);
+	if (model_illumination(p, p->W) != 0 || buf_read(p->W, 0, w->light, n * sizeof *w->light) != 0)
+		return -1;
+	return ptycho_read(p, w->object, w->probe);
+}
+
+static int compute(void *tool, struct job *j)
+{
+	struct tool *t = tool;
+	struct work *w = j->data;
+	struct chain_ops ops = { .row = log_row, .arg = w, .watchdog = w->o->watchdog };
+	struct ptycho p = { 0 };
+	struct ptycho_row final;
+	int rc = -1, chain;
+
+	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0)
+		goto done;
+	chain = chain_run(&p, w->o->stage, w->o->stages, &ops, &final);
+	if (chain < 0)
+		goto done;
+	w->diverged = chain == CHAIN_DIVERGED;
+	put_row(&w->log, &final, true);
+	info("final: R %.6g, chi %.5g, nll %.5g", final.R, final.chi, final.nll);
+	rc = finish(w, j->input, &p);
+done:
+	ptycho_clear(&p);
+	return rc;
+}
+
+/* A run that diverged leaves its last good state, and has failed all the same. */
+static int write_scan(void *tool, struct job *j)
+{
+	struct work *w = j->data;
+
+	(void)tool;
+	if (work_write(w, j) != 0)
+		return -1;
+	return w->diverged ? -1 : 0;
+}
+
+static int plan(void *tool, struct job *j, struct job_plan *to)
+{
+	struct tool *t = tool;
+	struct work w = { 0 };
+	enum verbosity said = verbosity;
+	struct preflight f;
+	struct ptycho_plan p;
+	size_t room;
+	int rc = -1;
+
+	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d) != 0)
+		goto done;
+	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes, w.probe);
+	if (said == NORMAL) /* they are what is asked for */
+		verbosity = VERBOSE;
+	preflight_say(j->input, &f);
+	verbosity = said;
+	p = plan_of(&w, t->d, &room);
+	*to = (struct job_plan){ .type = w.frames.u16 ? DT_U16 : DT_F32, .nz = w.frames.k, .ny = w.frames.n,
+				 .nx = w.frames.n, .device_bytes = p.fixed + p.work + p.frames, .blocks = p.blocks };
+	to->host_bytes = w.frames.pages * w.frames.n * w.frames.n * dtype_size(to->type) +
+			 w.canvas[0] * w.canvas[1] * 28;
+	rc = p.blocks > 0 ? 0
+			  : error("'%s': needs %zu bytes on the device for one frame at a time, expected at most the %zu of "
+				  "--mem",
+				  j->input, p.fixed + p.work + 2 * p.frames / w.frames.k, dev_mem(t->d));
+done:
+	work_clear(&w);
+	return rc;
+}
+
+const struct batch_ops ptychorecon_ops = {
+	plan, read_scan, compute, write_scan, done, profile_begin, profile_end, 1,
+};

@@ -1,0 +1,314 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/die.h"
+#include "base/mem.h"
+#include "batch/common.h"
+#include "io/pngio.h"
+#include "ptychorecon.h"
+#include "ptycho/probe.h"
+
+#define LOG_HEADER                                                                                                  \
+	"iteration,stage,engine,R,chi,fmag,nll,dO,dP,step_object,step_probe,alpha,position_rms_px,shift_row,"      \
+	"shift_column,seconds"
+#define FRAMES_HEADER "frame,used,reason,row_px,column_px,R,photons,intensity,invalid_pixels"
+
+/* STEM + suffix; the caller frees */
+static char *product(const struct job *j, const char *suffix)
+{
+	return mem_printf("%s%s", j->output, suffix);
+}
+
+static struct tiff_out how(const struct work *w, const struct job *j)
+{
+	struct tiff_out o = common_tiff_out();
+
+	o.provenance = j->provenance;
+	o.pixel_um = w->scan.pixel_m * 1e6;
+	return o;
+}
+
+static int write_table(const struct job *j, const char *suffix, const char *header, const struct csv_line *l)
+{
+	char *path = product(j, suffix);
+	int rc = csv_save(path, header, l->text, l->len);
+
+	free(path);
+	return rc;
+}
+
+/* ---- tables */
+
+static int write_frames(const struct work *w, const struct job *j)
+{
+	const struct frames *f = &w->frames;
+	struct csv_line l = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < f->pages; i++) {
+		long k = f->kept[i];
+
+		csv_put_long(&l, (long long)i);
+		csv_put_long(&l, k >= 0);
+		csv_put_text(&l, f->reason[i]);
+		csv_put_double(&l, k >= 0 ? w->end[k][0] : (double)NAN);
+		csv_put_double(&l, k >= 0 ? w->end[k][1] : (double)NAN);
+		csv_put_double(&l, k >= 0 ? w->err[k][ERR_ABS] / w->err[k][ERR_D] : (double)NAN);
+		csv_put_double(&l, f->photons[i]);
+		csv_put_double(&l, k >= 0 ? w->intensity[k] : (double)NAN);
+		csv_put_long(&l, (long long)f->invalid[i]);
+		csv_line_end(&l);
+	}
+	rc = write_table(j, "_frames.csv", FRAMES_HEADER, &l);
+	csv_line_clear(&l);
+	return rc;
+}
+
+static int write_positions(const struct work *w, const struct job *j)
+{
+	const struct frames *f = &w->frames;
+	double(*moved)[2] = mem_new(f->pages, sizeof *moved);
+	char *path = product(j, "_positions.csv");
+	int rc;
+
+	for (size_t i = 0; i < f->pages; i++)
+		for (int a = 0; a < 2; a++)
+			moved[i][a] = f->kept[i] >= 0 ? w->end[f->kept[i]][a] + (double)w->shift[a] - w->s[f->kept[i]][a]
+						      : (double)NAN;
+	rc = scan_write(path, &w->scan, &w->o->scan, (const double(*)[2])moved);
+	free(path);
+	free(moved);
+	return rc;
+}
+
+/* ---- images */
+
+/* sets complex images to pages Re, Im; `extra` more pages are left to the caller. */
+static int to_pages(const char *what, const float complex *v, size_t sets, size_t ny, size_t nx, size_t extra, struct array *a)
+{
+	size_t area = ny * nx;
+	float *p;
+
+	if (array_init(a, what, DT_F32, 2 * sets + extra, ny, nx) != 0)
+		return -1;
+	p = a->data;
+	for (size_t m = 0; m < sets; m++)
+		for (size_t i = 0; i < area; i++) {
+			p[2 * m * area + i] = crealf(v[m * area + i]);
+			p[(2 * m + 1) * area + i] = cimagf(v[m * area + i]);
+		}
+	return 0;
+}
+
+/* Shares of the modes in percent, as a section of the description; the caller frees. */
+static char *shares(const struct work *w)
+{
+	size_t area = w->frames.n * w->frames.n;
+	double *power = mem_new(w->modes, sizeof *power), sum = 0;
+	char *text = mem_strdup("[modes]\npower_percent=");
+
+	for (size_t m = 0; m < w->modes; m++) {
+		for (size_t i = m * area; i < (m + 1) * area; i++)
+			power[m] += (double)(crealf(w->probe[i]) * crealf(w->probe[i]) +
+					     cimagf(w->probe[i]) * cimagf(w->probe[i]));
+		sum += power[m];
+	}
+	for (size_t m = 0; m < w->modes; m++) {
+		char *longer = mem_printf("%s%s%.6g", text, m ? "," : "", 100 * power[m] / sum);
+
+		free(text);
+		text = longer;
+	}
+	free(power);
+	info("modes hold %s %% of the light", strrchr(text, '=') + 1);
+	{
+		char *longer = mem_printf("%s\n", text);
+
+		free(text);
+		return longer;
+	}
+}
+
+static int write_probe(const struct work *w, const struct job *j)
+{
+	struct tiff_out o = how(w, j);
+	char *path = product(j, "_probe.tif"), *section = shares(w);
+	struct array a = { 0 };
+	int rc = -1;
+
+	o.section = section;
+	if (to_pages(path, w->probe, w->modes, w->frames.n, w->frames.n, 0, &a) == 0)
+		rc = tiff_write(path, &a, &o);
+	array_clear(&a);
+	free(section);
+	free(path);
+	return rc;
+}
+
+/* Is pixel i of the canvas in a window? */
+static bool *inside(const struct work *w)
+{
+	bool *in = mem_new(w->canvas[0] * w->canvas[1], sizeof *in);
+	size_t n = w->frames.n;
+
+	for (size_t k = 0; k < w->frames.k; k++) {
+		long first[2];
+		double f;
+
+		for (int a = 0; a < 2; a++)
+			window_split(w->end[k][a], &first[a], &f);
+		for (size_t r = 0; r < n; r++)
+			memset(in + ((size_t)first[0] + r) * w->canvas[1] + (size_t)first[1], true, n);
+	}
+	return in;
+}
+
+/* Re, Im, coverage; NaN where too little light fell. */
+static int object_pages(const struct work *w, const char *what, struct array *a)
+{
+	size_t area = w->canvas[0] * w->canvas[1];
+	bool *in = inside(w);
+	float most = 0, *v;
+	int rc = to_pages(what, w->object, 1, w->canvas[0], w->canvas[1], 1, a);
+
+	for (size_t i = 0; i < area; i++)
+		most = fmaxf(most, w->light[i]);
+	v = a->data;
+	for (size_t i = 0; rc == 0 && i < area; i++) {
+		v[2 * area + i] = most > 0 ? w->light[i] / most : 0;
+		if (!in[i] || (double)v[2 * area + i] < w->o->coverage)
+			v[i] = v[area + i] = NAN;
+	}
+	free(in);
+	return rc;
+}
+
+/* Amplitude and phase of the first two pages. */
+static int phase_pages(const struct array *object, const char *what, struct array *a)
+{
+	size_t area = object->ny * object->nx;
+	const float *v = object->data;
+	float *p;
+
+	if (array_init(a, what, DT_F32, 2, object->ny, object->nx) != 0)
+		return -1;
+	p = a->data;
+	for (size_t i = 0; i < area; i++) {
+		p[i] = hypotf(v[i], v[area + i]);
+		p[area + i] = isnan(v[i]) ? NAN : atan2f(v[area + i], v[i]);
+	}
+	return 0;
+}
+
+static int write_preview(const struct work *w, const struct job *j, struct array *polar)
+{
+	struct preview p = { .map = MAP_PHASE, .unit = "rad", .pixel_um = w->scan.pixel_m * 1e6 };
+	size_t area = polar->ny * polar->nx;
+	struct array phase = *polar;
+	char *path = product(j, "_preview.png");
+	int rc;
+
+	phase.nz = 1;
+	phase.data = (float *)polar->data + area;
+	rc = png_preview(path, &phase, &p);
+	free(path);
+	return rc;
+}
+
+/* The object comes last: where it is, the others are. */
+static int write_object(const struct work *w, const struct job *j)
+{
+	struct tiff_out o = how(w, j);
+	char *path = product(j, "_object.tif"), *phase = product(j, "_phase.tif");
+	char *broken = w->diverged ? mem_printf("%sdiverged=yes\n", j->provenance) : NULL;
+	struct array object = { 0 }, polar = { 0 };
+	int rc = -1;
+
+	if (broken)
+		o.provenance = broken;
+	if (object_pages(w, path, &object) != 0 || phase_pages(&object, phase, &polar) != 0 ||
+	    write_preview(w, j, &polar) != 0 || (w->o->write_phase && tiff_write(phase, &polar, &o) != 0))
+		goto done;
+	rc = tiff_write(path, &object, &o);
+done:
+	array_clear(&object);
+	array_clear(&polar);
+	free(path);
+	free(phase);
+	free(broken);
+	return rc;
+}
+
+int work_write(const struct work *w, const struct job *j)
+{
+	return write_table(j, "_log.csv", LOG_HEADER, &w->log) != 0 || write_frames(w, j) != 0 ||
+			       write_positions(w, j) != 0 || write_probe(w, j) != 0 || write_object(w, j) != 0
+		       ? -1
+		       : 0;
+}
+
+/* ---- --dump-inputs */
+
+static int dump_frames(const struct work *w, const char *path)
+{
+	const struct frames *f = &w->frames;
+	struct tiff_out o = common_tiff_out();
+	struct array a = { 0 };
+	size_t count = f->k * f->n * f->n;
+	int rc = -1;
+
+	if (array_init(&a, path, DT_F32, f->k, f->n, f->n) != 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		uint16_t v = f->u16 ? ((const uint16_t *)f->data)[i] : 0;
+
+		((float *)a.data)[i] = !f->u16 ? ((const float *)f->data)[i] : v == UINT16_MAX ? -1 : (float)v;
+	}
+	rc = tiff_write(path, &a, &o);
+	array_clear(&a);
+	return rc;
+}
+
+static int dump_windows(const struct work *w, const char *path)
+{
+	struct csv_line l = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < w->frames.pages; i++) {
+		long k = w->frames.kept[i];
+
+		if (k < 0)
+			continue;
+		csv_put_long(&l, (long long)i);
+		csv_put_double(&l, w->s[k][0]);
+		csv_put_double(&l, w->s[k][1]);
+		csv_line_end(&l);
+	}
+	rc = csv_save(path, "frame,row,column", l.text, l.len);
+	csv_line_clear(&l);
+	return rc;
+}
+
+int work_dump(const struct work *w, const float complex *probe)
+{
+	const char *dir = w->o->dump_inputs;
+	char *frames = mem_printf("%s/frames.tif", dir), *windows = mem_printf("%s/windows.csv", dir);
+	char *start = mem_printf("%s/probe.tif", dir);
+	struct tiff_out o = common_tiff_out();
+	struct array a = { 0 };
+	int rc = -1;
+
+	mkdir(dir, 0777);	/* if it cannot be, the first file says so */
+	if (dump_frames(w, frames) != 0 || dump_windows(w, windows) != 0 ||
+	    to_pages(start, probe, w->modes, w->frames.n, w->frames.n, 0, &a) != 0)
+		goto done;
+	rc = tiff_write(start, &a, &o);
+done:
+	array_clear(&a);
+	free(frames);
+	free(windows);
+	free(start);
+	return rc;
+}

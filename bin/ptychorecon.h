@@ -1,0 +1,51 @@
+/* bin/ptychorecon.h: the work of ptychorecon on one scan, from its files to its files. */
+#ifndef BIN_PTYCHORECON_H
+#define BIN_PTYCHORECON_H
+
+#include "batch/batch.h"
+#include "io/tiffio.h"
+#include "ptycho_options.h"
+
+struct tool {
+	struct dev *d;
+	struct recon_options *o; /* [jobs], by index */
+};
+
+/* One scan. */
+struct work {
+	const struct recon_options *o;
+	/* from its files (ptycho_read.c) */
+	struct array pages, mask, dark, flat;
+	struct scan scan;
+	struct frames frames;
+	double (*s)[2];		/* [frames.k] windows */
+	size_t canvas[2], modes;
+	float complex *probe;	/* [modes][n][n]; made at computing, if it is no file */
+	size_t probe_modes;	/* that are in the file */
+	float complex *object;	/* [h][w], NULL: a constant */
+	/* what comes out (ptycho_job.c) */
+	double (*end)[2], (*err)[ERR_SUMS], *intensity; /* [frames.k] windows, errors of the final state, w_k */
+	long shift[2];
+	float *light;		/* [h][w] of the final probe */
+	bool diverged;
+	struct csv_line log;
+	struct { size_t n; double *R; } curve; /* R of each row */
+};
+
+/* Reads everything that does not need the device: stack, positions, mask, dark, flat, probe and object files; windows and canvas.
+ * 0, or -1 after reporting; work_clear is fine in every case. */
+int work_read(const char *input, const struct recon_options *o, struct work *w);
+void work_clear(struct work *w);
+
+/* The start probe, complete with its modes and as the options scale it, but for --probe-photons data. */
+int work_probe(struct work *w, const char *input, struct dev *d);
+
+/* STEM_... files.  0, or -1 after reporting. */
+int work_write(const struct work *w, const struct job *j);
+
+/* --dump-inputs, before the first iteration: probe [modes][n][n] as it starts. */
+int work_dump(const struct work *w, const float complex *probe);
+
+extern const struct batch_ops ptychorecon_ops;
+
+#endif
