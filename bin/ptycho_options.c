@@ -1,7 +1,6 @@
 #include "ptycho_options.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,8 @@ const struct opt ptycho_options[] = {
 	  .help = "frames per update of epie, rpie, wasp and lsqml" },
 	{ OPT_CHOICE, "order", .choice = &opts.order, .choices = "random|sequential", .initial = "random",
 	  .help = "order of the frames in an iteration" },
-	{ OPT_TEXT, "seed", .text = &opts.seed, .arg = "S", .initial = "0", .help = "of the random order" },
+	{ OPT_INT, "seed", .integer = &opts.seed, .range = "[0,9223372036854775807]", .initial = "0", .arg = "S",
+	  .help = "of the random order" },
 	{ OPT_CHOICE, "subpixel", .choice = &opts.subpixel, .choices = "none|fourier", .initial = "none",
 	  .help = "shift of the probe by the fraction of a position" },
 	{ OPT_INT, "start-update-probe", .integer = &opts.start_probe, .range = "[0,1000000]", .choices = "auto=-1",
@@ -154,19 +154,6 @@ static int numbers(const char *text, int n, bool inf, double *v)
 	}
 }
 
-static int take_seed(struct recon_options *o)
-{
-	char *end;
-	unsigned long long v;
-
-	errno = 0;
-	v = strtoull(o->seed, &end, 10);
-	if (!isdigit((unsigned char)o->seed[0]) || *end || errno || v > INT64_MAX)
-		return error("'--seed': '%s', expected a whole number of 0 to 9223372036854775807", o->seed);
-	o->engine.seed = v;
-	return 0;
-}
-
 /* "data[:C]", "disc:R[,C[,E]]", "gauss:PX"; anything else is a file. */
 static int take_probe(struct recon_options *o)
 {
@@ -271,9 +258,10 @@ int ptycho_options_check(struct recon_options *o)
 {
 	struct ptycho_opts *e = &o->engine;
 
+	e->seed = (uint64_t)o->seed;
 	e->sequential = o->order;
 	e->subpixel = o->subpixel;
-	if (take_seed(o) != 0 || take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
+	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
 	    take_frames(o) != 0 || take_geometry(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0)
 		return -1;

@@ -16,9 +16,9 @@ enum ramp { RAMP_KEEP, RAMP_REMOVE };
 
 struct recon_options {
 	/* as given */
-	const char *positions, *algorithm, *seed, *probe, *object, *xy, *orientation, *normalise, *reject, *refine;
+	const char *positions, *algorithm, *probe, *object, *xy, *orientation, *normalise, *reject, *refine;
 	const char *mask, *dark, *flat;	/* files; NULL: none */
-	long batch;			/* 0: each engine's own */
+	long batch, seed;		/* batch 0: each engine's own */
 	int order, watchdog;		/* 1: sequential; 1: on */
 	int subpixel;			/* 1: fourier */
 	long start_probe;		/* -1: by the first engine */

@@ -40,7 +40,6 @@ enum opt_type {
 enum opt_unit {
 	UNIT_NONE,
 	UNIT_LENGTH,	/* um (default), nm, mm, m; kept in micrometres */
-	UNIT_METRE,	/* m (default), mm, um, nm; kept in metres */
 	UNIT_ANGLE,	/* rad (default), deg; kept in radians */
 	UNIT_ENERGY,	/* keV */
 	UNIT_PIXEL,	/* px */
