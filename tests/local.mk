@@ -138,3 +138,6 @@ tests_ptychocompare_SOURCES = tests/ptychocompare.c
 TOOL_TESTS += tests/t4300-ptychofrc.t
 check_PROGRAMS += tests/unit-ptycho-engines
 tests_unit_ptycho_engines_SOURCES = tests/unit-ptycho-engines.c tests/ptycho_fixture.c tests/ptycho_fixture.h
+check_PROGRAMS += tests/ptychodiff
+tests_ptychodiff_SOURCES = tests/ptychodiff.c
+TOOL_TESTS += tests/t4100-ptycho-goldens.t
