@@ -111,3 +111,39 @@ size_t order_compact(const double (*s)[2], size_t k, size_t size, size_t *member
 	free(scratch);
 	return groups;
 }
+
+/* ---- the middle of a scan */
+
+struct distance {
+	double square;
+	size_t frame;
+};
+
+static int nearer(const void *a, const void *b)
+{
+	const struct distance *p = a, *q = b;
+
+	if (p->square != q->square)
+		return p->square < q->square ? -1 : 1;
+	return p->frame < q->frame ? -1 : p->frame > q->frame;
+}
+
+void order_nearest(const double (*pos)[2], size_t k, size_t want, size_t *frame)
+{
+	struct distance *all = mem_new(k, sizeof *all);
+	double mean[2] = { 0, 0 };
+
+	for (size_t i = 0; i < k; i++)
+		for (int a = 0; a < 2; a++)
+			mean[a] += pos[i][a] / (double)k;
+	for (size_t i = 0; i < k; i++) {
+		double dy = pos[i][0] - mean[0], dx = pos[i][1] - mean[1];
+
+		all[i] = (struct distance){ dy * dy + dx * dx, i };
+	}
+	qsort(all, k, sizeof *all, nearer);
+	for (size_t i = 0; i < want; i++)
+		frame[i] = all[i].frame;
+	qsort(frame, want, sizeof *frame, by_frame);
+	free(all);
+}

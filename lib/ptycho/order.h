@@ -15,4 +15,7 @@ void order_frames(size_t k, bool random, uint64_t seed, uint64_t epoch, size_t *
  * group by group, ascending in each; start [groups + 1] where each begins.  Returns the number of groups; start has room for k + 1. */
 size_t order_compact(const double (*s)[2], size_t k, size_t size, size_t *member, size_t *start);
 
+/* frame [want] = the want <= k frames nearest to the mean of pos [k], ascending by number; of equally near ones the lower. */
+void order_nearest(const double (*pos)[2], size_t k, size_t want, size_t *frame);
+
 #endif

@@ -15,14 +15,15 @@ static double detector(size_t i, size_t n)
 	return 2 * i < n ? (double)i : (double)i - (double)n;
 }
 
-/* The far field, beam at (0,0), times exp(i c q^2), to the probe. */
-static int from_far_field(struct dev *d, size_t n, double c, float complex *far, float complex *probe)
+/* The far field, beam at (0,0), times exp(i phase), phase of (y^2 + x^2, y^2 - x^2, 2 y x), to the probe. */
+static int from_far_field(struct dev *d, size_t n, const double phase[3], float complex *far, float complex *probe)
 {
-	for (size_t y = 0; y < n && c != 0; y++)
+	for (size_t y = 0; y < n; y++)
 		for (size_t x = 0; x < n; x++) {
 			double qy = detector(y, n), qx = detector(x, n);
 
-			far[y * n + x] *= (float complex)cexp(I * c * (qy * qy + qx * qx));
+			far[y * n + x] *= (float complex)cexp(I * (phase[0] * (qy * qy + qx * qx) + phase[1] * (qy * qy - qx * qx) +
+								   2 * phase[2] * qy * qx));
 		}
 	if (transform_host(d, FFT_BACKWARD, n, n, far) != 0)
 		return -1;
@@ -50,13 +51,18 @@ int probe_disc(struct dev *d, size_t n, double radius, double curvature, double 
 		goto done;
 	for (size_t i = 0; i < n * n; i++)
 		far[i] = crealf(far[i]);
-	rc = from_far_field(d, n, curvature * 128 / (double)n, far, probe);
+	rc = from_far_field(d, n, (double[3]){ curvature * 128 / (double)n, 0, 0 }, far, probe);
 done:
 	free(far);
 	return rc;
 }
 
 int probe_data(struct dev *d, size_t n, const float *mean_d, double curvature, float complex *probe)
+{
+	return probe_far(d, n, mean_d, (double[3]){ curvature, 0, 0 }, probe);
+}
+
+int probe_far(struct dev *d, size_t n, const float *mean_d, const double phase[3], float complex *probe)
 {
 	float complex *far = mem_try("probe", n * n, sizeof *far);
 	int rc;
@@ -65,7 +71,7 @@ int probe_data(struct dev *d, size_t n, const float *mean_d, double curvature, f
 		return -1;
 	for (size_t i = 0; i < n * n; i++)
 		far[i] = mean_d[i];
-	rc = from_far_field(d, n, curvature, far, probe);
+	rc = from_far_field(d, n, phase, far, probe);
 	free(far);
 	return rc;
 }
@@ -81,7 +87,7 @@ int probe_defocus(struct dev *d, size_t n, double curvature, const float complex
 		for (size_t x = 0; x < n; x++)
 			far[y * n + x] = from[(y + n / 2) % n * n + (x + n / 2) % n] / (float)n;
 	if (transform_host(d, FFT_FORWARD, n, n, far) == 0)
-		rc = from_far_field(d, n, curvature, far, probe);
+		rc = from_far_field(d, n, (double[3]){ curvature, 0, 0 }, far, probe);
 	free(far);
 	return rc;
 }
