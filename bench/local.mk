@@ -10,3 +10,4 @@ EXTRA_DIST += bench/kplanes
 EXTRA_PROGRAMS += bench/tv
 bench_tv_SOURCES = bench/tv.c
 EXTRA_DIST += bench/features
+EXTRA_DIST += bench/ptycho

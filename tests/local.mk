@@ -141,3 +141,5 @@ tests_unit_ptycho_engines_SOURCES = tests/unit-ptycho-engines.c tests/ptycho_fix
 check_PROGRAMS += tests/ptychodiff
 tests_ptychodiff_SOURCES = tests/ptychodiff.c
 TOOL_TESTS += tests/t4100-ptycho-goldens.t
+TOOL_TESTS += tests/t4200-ptycho-quality.t
+EXTRA_DIST += tests/ptychobar
