@@ -143,3 +143,5 @@ tests_ptychodiff_SOURCES = tests/ptychodiff.c
 TOOL_TESTS += tests/t4100-ptycho-goldens.t
 TOOL_TESTS += tests/t4200-ptycho-quality.t
 EXTRA_DIST += tests/ptychobar
+check_PROGRAMS += tests/unit-ptycho-orientation
+tests_unit_ptycho_orientation_SOURCES = tests/unit-ptycho-orientation.c
