@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ptychorecon.h"
 #include "ptycho/preflight.h"
+#include "ptycho/ramp.h"
 
 static int read_scan(void *tool, struct job *j)
 {
@@ -154,7 +155,9 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 	memcpy(w->shift, p->shift, sizeof w->shift);
 	if (model_illumination(p, p->W) != 0 || buf_read(p->W, 0, w->light, n * sizeof *w->light) != 0)
 		return -1;
-	return ptycho_read(p, w->object, w->probe);
+	if (ptycho_read(p, w->object, w->probe) != 0)
+		return -1;
+	return w->o->ramp == RAMP_REMOVE ? ramp_remove(p->d, w->canvas[0], w->canvas[1], w->object, w->light, NULL) : 0;
 }
 
 static int compute(void *tool, struct job *j)

@@ -145,3 +145,5 @@ TOOL_TESTS += tests/t4200-ptycho-quality.t
 EXTRA_DIST += tests/ptychobar
 check_PROGRAMS += tests/unit-ptycho-orientation
 tests_unit_ptycho_orientation_SOURCES = tests/unit-ptycho-orientation.c
+check_PROGRAMS += tests/unit-ptycho-ramp
+tests_unit_ptycho_ramp_SOURCES = tests/unit-ptycho-ramp.c
