@@ -162,6 +162,23 @@ static double complex random_phase(struct rng *r, double low)
 	return (low + (1 - low) * rng_uniform(r)) * cexp(2 * I * rng_uniform(r));
 }
 
+/* 1 2 1 along both axes, periodic */
+static void smooth(size_t h, size_t w, float complex *a)
+{
+	float complex *t = mem_new(h * w, sizeof *t);
+
+	for (size_t y = 0; y < h; y++)
+		for (size_t x = 0; x < w; x++) {
+			size_t up = (y + h - 1) % h * w, at = y * w, down = (y + 1) % h * w;
+			size_t l = (x + w - 1) % w, r = (x + 1) % w;
+
+			t[at + x] = (a[up + l] + a[up + r] + a[down + l] + a[down + r] + 4 * a[at + x] +
+				     2 * (a[up + x] + a[down + x] + a[at + l] + a[at + r])) / 16;
+		}
+	memcpy(a, t, h * w * sizeof *a);
+	free(t);
+}
+
 static void make_frames(struct fixture *f)
 {
 	size_t plane = f->n * f->n;
@@ -212,12 +229,40 @@ void fixture_make(struct fixture *f, size_t side, size_t n, size_t modes, double
 		f->object[i] = (float complex)random_phase(&r, 0.5);
 	for (size_t i = 0; i < modes * plane; i++)
 		f->probe[i] = (float complex)(sqrt(photons) * (i < plane ? 1 : 0.3) * random_phase(&r, 0.5));
+	for (int i = 0; i < 3; i++)
+		smooth(f->h, f->w, f->object);
 	/* the truth is what single precision holds */
 	for (size_t i = 0; i < f->h * f->w; i++)
 		f->true_object[i] = (double complex)f->object[i];
 	for (size_t i = 0; i < modes * plane; i++)
 		f->true_probe[i] = (double complex)f->probe[i];
 	make_frames(f);
+}
+
+void fixture_beam(struct fixture *f)
+{
+	double c = (double)(f->n / 2), width = (double)f->n / 8;
+
+	for (size_t i = 0; i < f->modes * f->n * f->n; i++) {
+		double y = (double)(i / f->n % f->n) - c, x = (double)(i % f->n) - c;
+
+		f->probe[i] *= (float)exp(-(y * y + x * x) / (2 * width * width));
+	}
+	for (size_t m = 0; m < f->modes; m++)
+		smooth(f->n, f->n, f->probe + m * f->n * f->n);
+	for (size_t i = 0; i < f->modes * f->n * f->n; i++)
+		f->true_probe[i] = (double complex)f->probe[i];
+	frames_clear(&f->frames);
+	make_frames(f);
+}
+
+void fixture_mask(struct fixture *f)
+{
+	float *data = f->frames.data;
+
+	for (size_t k = 0; k < f->k; k++)
+		for (size_t i = k % 3; i < f->n * f->n; i += 29)
+			data[k * f->n * f->n + i] = -1;
 }
 
 void fixture_clear(struct fixture *f)

@@ -19,9 +19,14 @@ struct fixture {
  * of the power each.  0, or -1 after reporting. */
 int fixture_tiny(struct fixture *f, const char *shared, const char *positions, bool masked, double margin, size_t modes);
 
-/* k = side^2 frames of n x n, noise-free f32, some `photons` per pixel, speckle everywhere; object and probe are the truth.  fraction: windows
+/* k = side^2 frames of n x n, noise-free f32, some `photons` per pixel, a smooth object, a rough probe that
+ * fills the window, so that speckle is everywhere; object and probe are the truth.  fraction: windows
  * off the pixels, probes shifted in Fourier space. */
 void fixture_make(struct fixture *f, size_t side, size_t n, size_t modes, double photons, bool fraction);
+/* The probe of a made scan becomes a smooth beam that ends within the window. */
+void fixture_beam(struct fixture *f);
+/* One pixel in 29 of a made scan becomes invalid. */
+void fixture_mask(struct fixture *f);
 void fixture_clear(struct fixture *f);
 
 /* Detector waves [modes][n][n] of frame k from object and probe in double, unitary. */

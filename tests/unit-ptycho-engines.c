@@ -4,6 +4,9 @@
 
 #include "base/mem.h"
 #include "io/csvio.h"
+#include "math/random.h"
+#include "ptycho/positions.h"
+#include "ptycho/waves.h"
 #include "tests/ptycho_fixture.h"
 #include "tests/tap.h"
 
@@ -145,16 +148,497 @@ static void test_golden(struct dev *d, const char *shared, const struct golden *
 	fixture_clear(&f);
 }
 
+/* ---- analytic: a scan of 4 x 4 frames of 16 x 16 made in double */
+
+enum { SIDE = 4, N = 16 };
+
+/* Whose probe is sum O* psi / sum |O|^2: with each frame's probe shifted that is a fixed point for smooth probes only. */
+static bool averages(const char *engine)
+{
+	return strcmp(engine, "wasp") == 0 || strcmp(engine, "er") == 0 || strcmp(engine, "dm") == 0 ||
+	       strcmp(engine, "raar") == 0;
+}
+
+static void test_fixed_point(struct dev *d, const char *engine, bool fraction, size_t modes)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage(engine, 3, 8);
+	struct fixture_log log = { 0 };
+	struct fixture f;
+	struct ptycho p = { 0 };
+	double object = NAN, probe = NAN;
+	float complex *a, *b;
+	int rc;
+
+	fixture_make(&f, SIDE, N, modes, 1e6, fraction);
+	o.gauge = false;
+	o.probe_start = 0;
+	o.orthogonalise = ORTH_OFF;
+	o.subpixel = fraction;
+	s.floor = 1e-9;
+	o.freeze_probe = fraction && averages(engine);
+	a = mem_new(f.h * f.w, sizeof *a);
+	b = mem_new(modes * N * N, sizeof *b);
+	rc = fixture_start(&f, d, &o, 8, true, &p) != 0 || fixture_run(&p, &s, 1, &log) != 0 || ptycho_read(&p, a, b) != 0;
+	if (rc == 0) {
+		object = fixture_distance(a, f.object, f.h * f.w);
+		probe = fixture_distance(b, f.probe, modes * N * N);
+	}
+	ok(object < 1e-5 && probe < 1e-5 && log.final.R < 1e-5,
+	   "%s stays at the truth of noise-free frames%s%s%s: 3 iterations change object and probe by less than 1e-5 (%.2g, %.2g; R %.2g)",
+	   engine, fraction ? ", off the pixels" : "", modes > 1 ? ", 2 modes" : "", o.freeze_probe ? ", probe fixed" : "", object, probe, log.final.R);
+	free(a);
+	free(b);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
+/* Intensities [k][n][n] of all frames with the object and probe given; NULL after an error */
+static float *intensities(struct dev *d, const struct fixture *f, bool subpixel)
+{
+	struct ptycho_opts o = fixture_opts();
+	size_t plane = f->n * f->n, all = f->k * f->modes * plane;
+	float complex *wave = mem_new(all, sizeof *wave);
+	float *m = mem_new(f->k * plane, sizeof *m);
+	struct ptycho p = { 0 };
+	struct buf *probes;
+
+	o.subpixel = subpixel;
+	if (fixture_start(f, d, &o, f->k, true, &p) != 0 || model_block(&p, 0, f->k) != 0 ||
+	    !(probes = model_probes(&p, p.probe, p.shifted)) || model_waves(&p, probes, p.object, p.wave, false) != 0 ||
+	    model_forward(&p, p.wave) != 0 || buf_read(p.wave, 0, wave, all * sizeof *wave) != 0) {
+		free(m);
+		m = NULL;
+	}
+	for (size_t i = 0; m && i < all; i++)
+		m[i / (f->modes * plane) * plane + i % plane] +=
+			(crealf(wave[i]) * crealf(wave[i]) + cimagf(wave[i]) * cimagf(wave[i])) / (float)plane;
+	free(wave);
+	ptycho_clear(&p);
+	return m;
+}
+
+/* largest difference over the largest value of b */
+static double worst_of(const float *a, const float *b, size_t n)
+{
+	double worst = a && b ? 0 : NAN, most = 0;
+
+	for (size_t i = 0; a && b && i < n; i++) {
+		worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+		most = fmax(most, (double)b[i]);
+	}
+	return worst / most;
+}
+
+static void test_model(struct dev *d, bool fraction)
+{
+	struct fixture f;
+	float *m;
+	double worst;
+
+	fixture_make(&f, SIDE, N, 2, 1e3, fraction);
+	m = intensities(d, &f, fraction);
+	worst = worst_of(m, f.frames.data, f.k * N * N);
+	ok(worst < 1e-5, "intensities of 2 modes%s are those of sums in double (%.2g)", fraction ? ", probes shifted" : "", worst);
+	free(m);
+	fixture_clear(&f);
+}
+
+/* What changes no intensity: power between probe and object, a phase, a ramp, all windows with the object */
+static void test_invariance(struct dev *d)
+{
+	const char *const names[] = { "power moved to the probe", "a phase of the object", "a linear phase ramp",
+				      "all windows and the object moved" };
+	struct fixture f;
+	float *first;
+
+	fixture_make(&f, SIDE, N, 1, 1e3, false);
+	first = intensities(d, &f, false);
+	for (int c = 0; c < 4; c++) {
+		struct fixture g = f;
+		float *m;
+		double worst;
+
+		g.object = mem_new(f.h * f.w, sizeof *g.object);
+		g.probe = mem_new(N * N, sizeof *g.probe);
+		for (size_t i = 0; i < f.h * f.w; i++) {
+			double y = (double)(i / f.w), x = (double)(i % f.w);
+			double complex by = c == 0 ? 1 / 3.0 : c == 1 ? cexp(0.7 * I) : c == 2 ? cexp(I * (0.2 * y - 0.3 * x)) : 1;
+			size_t to = c == 3 ? ((i / f.w + 2) % f.h) * f.w + (i % f.w + 1) % f.w : i;
+
+			g.object[to] = (float complex)((double complex)f.object[i] * by);
+		}
+		for (size_t i = 0; i < N * N; i++) {
+			double y = (double)(i / N), x = (double)(i % N);
+
+			g.probe[i] = (float complex)((double complex)f.probe[i] *
+						     (c == 0 ? 3 : c == 2 ? cexp(-I * (0.2 * y - 0.3 * x)) : 1));
+		}
+		for (size_t k = 0; k < f.k && c == 3; k++) {
+			f.s[k][0] += 2;
+			f.s[k][1] += 1;
+		}
+		m = intensities(d, &g, false);
+		worst = worst_of(m, first, f.k * N * N);
+		ok(worst < 1e-5, "%s changes no intensity (%.2g)", names[c], worst);
+		free(m);
+		free(g.object);
+		free(g.probe);
+	}
+	free(first);
+	fixture_clear(&f);
+}
+
+static double complex inner(const float complex *a, const float complex *b, size_t n)
+{
+	double complex sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += conj((double complex)a[i]) * (double complex)b[i];
+	return sum;
+}
+
+static void random_waves(float complex *a, size_t n, uint64_t seed)
+{
+	struct rng r;
+
+	rng_init(&r, seed);
+	for (size_t i = 0; i < n; i++)
+		a[i] = (float complex)(rng_normal(&r) + I * rng_normal(&r));
+}
+
+/* Parseval, and <F x, y> = <x, F+ y> of transforms and of the shift of probes to each frame */
+static void test_adjoint(struct dev *d)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct fixture f;
+	struct ptycho p = { 0 };
+	size_t all, one = 2 * N * N;
+	float complex *x, *y, *t;
+	double complex a, b;
+	double before, after;
+	struct buf *probes;
+
+	fixture_make(&f, SIDE, N, 2, 1, true);
+	for (size_t i = 0; i < f.h * f.w; i++)
+		f.object[i] = 1;
+	o.subpixel = true;
+	all = f.k * one;
+	x = mem_new(all, sizeof *x);
+	y = mem_new(all, sizeof *y);
+	t = mem_new(all, sizeof *t);
+	random_waves(x, all, 1);
+	random_waves(y, all, 2);
+	if (!ok(fixture_start(&f, d, &o, f.k, true, &p) == 0 && model_block(&p, 0, f.k) == 0 &&
+			buf_write(p.wave, 0, x, all * sizeof *x) == 0 && model_forward(&p, p.wave) == 0 &&
+			buf_read(p.wave, 0, t, all * sizeof *t) == 0,
+		"random waves are transformed"))
+		goto done;
+	before = creal(inner(x, x, all));
+	after = creal(inner(t, t, all)) / (N * N);
+	ok(fabs(after / before - 1) < 1e-6, "Parseval: a transform keeps the power (%.2g)", after / before - 1);
+	a = inner(t, y, all);
+	if (!ok(buf_write(p.wave, 0, y, all * sizeof *y) == 0 && model_backward(&p, p.wave) == 0 &&
+			buf_read(p.wave, 0, t, all * sizeof *t) == 0,
+		"and back"))
+		goto done;
+	b = inner(x, t, all);
+	ok(cabs(a - b) < 1e-6 * sqrt(before * after) * N, "<F x, y> = <x, F+ y> (%.2g)", cabs(a - b) / (before * N));
+	if (!ok((probes = model_probes(&p, p.probe, p.shifted)) && buf_read(probes, 0, t, all * sizeof *t) == 0 &&
+			buf_write(p.wave, 0, y, all * sizeof *y) == 0 &&
+			model_gather_probe(&p, p.object, p.wave, p.g, NULL, true) == 0 && model_gather_probe_end(&p, p.g) == 0 &&
+			buf_read(p.g, 0, x, one * sizeof *x) == 0,
+		"probes are shifted, waves shifted back"))
+		goto done;
+	a = inner(t, y, all);
+	b = inner(f.probe, x, one);
+	before = sqrt(creal(inner(t, t, all)) * creal(inner(y, y, all)));
+	ok(cabs(a - b) < 1e-6 * before, "<S P, y> = <P, S+ y> for the shift of the probe to each frame (%.2g)", cabs(a - b) / before);
+done:
+	free(x);
+	free(y);
+	free(t);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
+/* One iteration of rpie over all frames at once, alpha 0, and of er, from a flat object with the probe fixed */
+static void test_rpie_is_er(struct dev *d)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct fixture_log log;
+	struct fixture f;
+	float complex *x[2];
+	float *W;
+	double worst = 0, most = 0;
+	size_t n = 0;
+	bool good = true;
+
+	fixture_make(&f, SIDE, N, 1, 1e3, false);
+	for (size_t i = 0; i < f.h * f.w; i++)
+		f.object[i] = 1;
+	o.freeze_probe = true;
+	o.gauge = false;
+	W = mem_new(f.h * f.w, sizeof *W);
+	for (int e = 0; e < 2; e++) {
+		struct stage s = fixture_stage(e ? "er" : "rpie", 1, f.k);
+		struct ptycho p = { 0 };
+
+		s.alpha = 0;
+		x[e] = mem_new(f.h * f.w, sizeof *x[e]);
+		good = good && fixture_start(&f, d, &o, f.k, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0 &&
+		       ptycho_read(&p, x[e], NULL) == 0 && model_illumination(&p, p.W) == 0 &&
+		       buf_read(p.W, 0, W, f.h * f.w * sizeof *W) == 0;
+		ptycho_clear(&p);
+	}
+	for (size_t i = 0; i < f.h * f.w; i++)
+		most = fmax(most, (double)W[i]);
+	for (size_t i = 0; i < f.h * f.w; i++)
+		if ((double)W[i] > 0.2 * most) {
+			worst = fmax(worst, cabs((double complex)x[0][i] - (double complex)x[1][i]));
+			n++;
+		}
+	ok(good && n > f.h && worst < 1e-3,
+	   "rpie with all frames in a batch, alpha 0 and a fixed probe is er's object where it is well lit (%.2g)", worst);
+	free(x[0]);
+	free(x[1]);
+	free(W);
+	fixture_clear(&f);
+}
+
+/* ---- blocks, memory */
+
+/* The same bytes whatever the blocks, frames staged or resident, waves on device or host */
+static void test_same(struct dev *d, const char *engine, size_t modes, bool fraction)
+{
+	bool keeps = strcmp(engine, "ml") != 0;
+	struct dev_opts little = { .mem = !keeps ? "1M" : modes > 1 ? "110K" : "60K", .threads = 1 };
+	struct dev *small = dev_open(&little);
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage(engine, 3, 64);
+	struct fixture_log log[3];
+	struct fixture f;
+	float complex *object[3], *probe[3];
+	bool good = true, same = true;
+
+	fixture_make(&f, SIDE, N, modes, 1e3, fraction);
+	free(f.object);
+	f.object = NULL;
+	o.subpixel = fraction;
+	for (int c = 0; c < 3; c++) {
+		struct ptycho p = { 0 };
+
+		object[c] = mem_new(f.h * f.w, sizeof *object[c]);
+		probe[c] = mem_new(modes * N * N, sizeof *probe[c]);
+		good = good && fixture_start(&f, c == 2 ? small : d, &o, c ? 3 : 16, c == 0, &p) == 0 &&
+		       fixture_run(&p, &s, 1, &log[c]) == 0 && ptycho_read(&p, object[c], probe[c]) == 0;
+		if (c)
+			same = same && memcmp(object[0], object[c], f.h * f.w * sizeof *object[c]) == 0 &&
+			       memcmp(probe[0], probe[c], modes * N * N * sizeof *probe[c]) == 0 &&
+			       log[0].final.nll == log[c].final.nll && log[0].row[1].R == log[c].row[1].R;
+		ptycho_clear(&p);
+	}
+	ok(good && same, "%s%s%s: the same bytes in blocks of 16 and of 3 frames, frames staged%s", engine,
+	   modes > 1 ? ", 2 modes" : "", fraction ? ", sub-pixel" : "", keeps ? ", waves on the host" : "");
+	for (int c = 0; c < 3; c++) {
+		free(object[c]);
+		free(probe[c]);
+	}
+	dev_free(small);
+	fixture_clear(&f);
+}
+
+static void test_waves(struct dev *d, struct dev *small)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct fixture f;
+
+	fixture_make(&f, SIDE, N, 2, 1, false);
+	for (int c = 0; c < 2; c++) {
+		struct ptycho p = { 0 };
+		struct waves w = { 0 };
+		bool good = fixture_start(&f, c ? small : d, &o, 3, false, &p) == 0 && waves_init(&p, &w, 3) == 0;
+
+		ok(good && w.blocks == 6 && (c ? w.host && !w.on_device : w.on_device && !w.host),
+		   c ? "with little memory waves stay on the host" : "with memory waves stay on the device");
+		waves_free(&w);
+		ptycho_clear(&p);
+	}
+	fixture_clear(&f);
+}
+
+/* ---- positions */
+
+static void refine(struct ptycho_opts *o)
+{
+	o->subpixel = true;
+	o->freeze_probe = true;
+	o->gauge = false;
+	o->object_start = 1000;
+	o->refine.on = true;
+	o->refine.step = 1;
+	o->refine.limit = 4;
+	o->refine.clip = 0.5;
+}
+
+static void test_one_off(struct dev *d)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage("epie", 1, 4);
+	struct fixture_log log;
+	struct fixture f;
+	struct ptycho p = { 0 };
+	bool good;
+
+	fixture_make(&f, SIDE, N, 1, 1e6, true);
+	fixture_beam(&f);
+	refine(&o);
+	for (size_t k = 0; k < f.k; k++)
+		f.s[k][0] += k % 2 ? 0.05 : -0.05;
+	for (size_t k = 0; k < f.k; k++)
+		f.s[k][1] += k % 2 ? 0.05 : -0.05;
+	f.s[5][0] += 1;
+	f.s[5][1] -= 1;
+	good = fixture_start(&f, d, &o, 4, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0;
+	ok(good && p.s[5][0] < p.s0[5][0] - 0.1 && p.s[5][1] > p.s0[5][1] + 0.1,
+	   "a window 1 px too low goes up, one 1 px too far left goes right (%.2g, %.2g)",
+	   good ? p.s[5][0] - p.s0[5][0] : NAN, good ? p.s[5][1] - p.s0[5][1] : NAN);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
+static void test_recovery(struct dev *d, const char *engine)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage(engine, 60, 4);
+	struct fixture_log log;
+	struct fixture f;
+	struct ptycho p = { 0 };
+	double (*truth)[2], worst = 0;
+	bool good;
+
+	fixture_make(&f, SIDE, N, 1, 1e6, true);
+	fixture_beam(&f);
+	refine(&o);
+	truth = mem_new(f.k, sizeof *truth);
+	memcpy(truth, f.s, f.k * sizeof *truth);
+	for (size_t k = 0; k < f.k; k++) {
+		f.s[k][0] += k % 2 ? 0.3 : -0.3;
+		f.s[k][1] += k / 2 % 2 ? 0.3 : -0.3;
+	}
+	good = fixture_start(&f, d, &o, 4, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0;
+	for (int a = 0; a < 2 && good; a++) {
+		double drift = 0; /* the mean of the steps is taken off: it stays */
+
+		for (size_t k = 0; k < f.k; k++)
+			drift += (p.s[k][a] - truth[k][a]) / (double)f.k;
+		for (size_t k = 0; k < f.k; k++)
+			worst = fmax(worst, fabs(p.s[k][a] - truth[k][a] - drift));
+	}
+	ok(good && worst < 0.05, "%s: positions 0.3 px off are found to 0.05 px (%.2g)", engine, worst);
+	free(truth);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
+/* s is an affine image of s0 */
+static void test_affine(struct dev *d)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct positions_affine a = { { 0, 0 }, 0, 0 };
+	struct fixture f;
+	struct ptycho p = { 0 };
+	double c = cos(0.02), t = sin(0.02);
+	bool good;
+
+	fixture_make(&f, SIDE, N, 1, 1, true);
+	good = fixture_start(&f, d, &o, 4, true, &p) == 0;
+	for (size_t k = 0; k < f.k && good; k++) {
+		double y = 1.01 * p.s0[k][0] + 0.03 * 0.98 * p.s0[k][1], x = 0.98 * p.s0[k][1];
+
+		p.s[k][0] = c * y - t * x + 0.4;
+		p.s[k][1] = t * y + c * x - 0.2;
+	}
+	good = good && positions_affine(&p, &a) == 0;
+	ok(good && fabs(a.scale[0] - 1.01) < 1e-9 && fabs(a.scale[1] - 0.98) < 1e-9 && fabs(a.shear - 0.03) < 1e-9 &&
+		   fabs(a.rotation_deg + 0.02 * 180 / M_PI) < 1e-9,
+	   "an affine image of the positions is taken apart: %.6g, %.6g, %.6g degrees, shear %.6g", a.scale[0], a.scale[1],
+	   a.rotation_deg, a.shear);
+	for (size_t k = 0; k < f.k && good; k++) {
+		p.s0[k][0] = p.s0[k][1];
+		p.s[k][0] = p.s0[k][0];
+	}
+	ok(good && positions_affine(&p, &a) != 0, "positions on a line have no affine image");
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
+/* Frames of which every other one is brighter: w_k goes there, its mean stays 1 */
+static void test_intensity(struct dev *d)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage("lsqml", 60, 4);
+	struct fixture_log log;
+	struct fixture f;
+	struct ptycho p = { 0 };
+	double worst = 0, mean = 0;
+	float *data;
+	bool good;
+
+	fixture_make(&f, SIDE, N, 1, 1e6, false);
+	data = f.frames.data;
+	for (size_t k = 0; k < f.k; k++)
+		for (size_t i = 0; i < N * N; i++)
+			data[k * N * N + i] *= (float)(k % 2 ? 1.1 * 1.1 : 0.9 * 0.9);
+	o.freeze_probe = true;
+	o.gauge = false;
+	o.object_start = 1000;
+	o.intensity = true;
+	good = fixture_start(&f, d, &o, 4, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0;
+	for (size_t k = 0; k < f.k && good; k++) {
+		worst = fmax(worst, fabs(p.intensity[k] - (k % 2 ? 1.1 : 0.9)));
+		mean += p.intensity[k] / (double)f.k;
+	}
+	ok(good && worst < 5e-3 && fabs(mean - 1) < 1e-12,
+	   "amplitudes of frames 10 %% above and below are found (%.2g off), their mean is 1", worst);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
 int main(void)
 {
+	static const char *const names[] = { "epie", "rpie", "wasp", "lsqml", "mlgrad", "er", "dm", "raar", "ml" };
+	struct dev_opts little = { .mem = "110K", .threads = 1 };
+	struct dev *small = dev_open(&little);
 	struct dev_opts o = { .mem = "1G", .threads = 1 };
 	struct dev *d = dev_open(&o);
 	const char *shared = tap_shared();
 
-	if (!ok(d != NULL, "a device opens"))
+	if (!ok(d != NULL && small != NULL, "a device opens"))
 		return done_testing();
+	test_model(d, false);
+	test_model(d, true);
+	test_adjoint(d);
+	test_invariance(d);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		test_fixed_point(d, names[i], false, 1);
+		test_fixed_point(d, names[i], true, 1);
+		test_fixed_point(d, names[i], false, 2);
+	}
+	test_rpie_is_er(d);
+	test_waves(d, small);
+	for (size_t i = 4; i < sizeof names / sizeof names[0]; i++) {
+		test_same(d, names[i], 1, false);
+		test_same(d, names[i], 2, true);
+	}
+	test_one_off(d);
+	test_recovery(d, "epie");
+	test_recovery(d, "lsqml");
+	test_affine(d);
+	test_intensity(d);
 	for (size_t i = 0; shared && i < sizeof goldens / sizeof goldens[0]; i++)
 		test_golden(d, shared, &goldens[i], goldens[i].batch < 25 ? goldens[i].batch : 25);
+	dev_free(small);
 	dev_free(d);
 	return done_testing();
 }

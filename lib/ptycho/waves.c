@@ -13,8 +13,9 @@ static size_t wave_bytes(const struct ptycho *p)
 static bool fits(const struct ptycho *p)
 {
 	size_t used = dev_mem_used(p->d), all = dev_mem(p->d), need = mem_mul(p->k, wave_bytes(p));
+	size_t side = p->n / 16 + 2, lists = 8 * (p->room * side * side + (p->h / 16 + 1) * (p->w / 16 + 1) * 4);
 
-	return used < all && need < all - used && (all - used - need) / 16 > p->k * sizeof(int32_t);
+	return used < all && need < all - used && lists < all - used - need;
 }
 
 int waves_init(struct ptycho *p, struct waves *w, size_t block)
