@@ -7,6 +7,7 @@
 #include "io/csvio.h"
 #include "io/tiffio.h"
 #include "ptycho/orientation.h"
+#include "ptycho/probe.h"
 #include "tests/tap.h"
 
 static void turning(void)
@@ -51,6 +52,40 @@ static int known(void *arg, const struct frames *turned, float complex *probe)
 	return 0;
 }
 
+/* from the mean amplitude of the frames as they are turned; arg: the device */
+static int cold(void *arg, const struct frames *turned, float complex *probe)
+{
+	size_t area = turned->n * turned->n;
+	const uint16_t *v = turned->data;
+	float *mean = mem_new(area, sizeof *mean);
+	int rc;
+
+	for (size_t k = 0; k < turned->k; k++)
+		for (size_t i = 0; i < area; i++)
+			mean[i] += sqrtf((float)v[k * area + i]) / (float)turned->k;
+	rc = probe_data(arg, turned->n, mean, 0, probe);
+	free(mean);
+	return rc;
+}
+
+static void no_phase(struct dev *d, const struct frames *f, const double (*at)[2])
+{
+	struct ptycho_opts o = { .probe_start = 1, .gauge = true, .recentre = true, .log_every = 1 };
+	struct orientation_start start = { .probe = cold, .arg = d, .modes = 1, .rescale = true, .object = 1, .margin = 4 };
+	struct orientation table[D4_COUNT];
+	bool pairs = true;
+
+	if (!ok(f->u16 && orientation_scan(d, &o, f, at, &start, table) == 0, "the scan runs from the frames alone"))
+		return;
+	for (size_t i = 0; i < D4_COUNT; i += 2) {
+		printf("# %s %.6f, %s %.6f\n", d4_names[table[i].op], table[i].R, d4_names[table[i + 1].op], table[i + 1].R);
+		pairs = pairs && table[i].twin == table[i + 1].op && table[i].tie && table[i + 1].tie &&
+			fabs(table[i].R - table[i + 1].R) < 1e-3 * table[i].R;
+	}
+	ok(pairs, "without a known phase each orientation ties with its twin, R equal to 1e-3");
+	ok(table[0].op == D4_IDENTITY || table[0].op == D4_ROT180, "the right pair leads");
+}
+
 static void golden(struct dev *d, const char *shared)
 {
 	char *tif = mem_printf("%s/data/ptycho/tiny_dp.tif", shared), *pos = mem_printf("%s/data/ptycho/tiny_pos.csv", shared),
@@ -89,6 +124,7 @@ static void golden(struct dev *d, const char *shared)
 	}
 	ok(ranks, "golden scan.csv: orientations by rank, twins and ties");
 	ok(figures, "golden scan.csv: R to 1 %%");
+	no_phase(d, &f, (const double(*)[2])at);
 done:
 	free(at);
 	free(P);
