@@ -150,3 +150,4 @@ tests_unit_ptycho_orientation_SOURCES = tests/unit-ptycho-orientation.c
 check_PROGRAMS += tests/unit-ptycho-ramp
 tests_unit_ptycho_ramp_SOURCES = tests/unit-ptycho-ramp.c
 TOOL_TESTS += tests/t4400-ptycho-orientation.t
+TOOL_TESTS += tests/t4410-ptycho-coldstart.t
