@@ -94,7 +94,7 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 	struct ptycho_plan plan;
 	size_t room;
 
-	if (work_probe(w, j->input, t->d, true) != 0)
+	if (work_probe(w, j->input, t->d) != 0)
 		return -1;
 	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes, w->probe);
 	preflight_say(j->input, &f);
@@ -169,6 +169,8 @@ static int compute(void *tool, struct job *j)
 	struct ptycho_row final;
 	int rc = -1, chain;
 
+	if (w->o->orientations)
+		return work_orientations(w, j, t->d);
 	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0)
 		goto done;
 	chain = chain_run(&p, w->o->stage, w->o->stages, &ops, &final);
@@ -189,6 +191,8 @@ static int write_scan(void *tool, struct job *j)
 	struct work *w = j->data;
 
 	(void)tool;
+	if (w->o->orientations)
+		return 0;
 	if (work_write(w, j) != 0)
 		return -1;
 	return w->diverged ? -1 : 0;
@@ -204,7 +208,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	size_t room;
 	int rc = -1;
 
-	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d, false) != 0)
+	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d) != 0)
 		goto done;
 	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes, w.probe);
 	if (said == NORMAL) /* they are what is asked for */

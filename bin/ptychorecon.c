@@ -101,6 +101,11 @@ static int job_options(struct tool *t, const struct batch *b)
 		opts = common_ones;
 		if (rc != 0)
 			return -1;
+		if (t->o[i].orientations && (b->n > 1 || b->spec->n_tables == 0))
+			return error("'--orientation': scan %s, expected it for one input and on the command line",
+				     b->n > 1 ? "of several inputs" : "in a manifest");
+		if (t->o[i].orientations)
+			continue;
 		if (!b->jobs[i].output)
 			return error("'%s': no output, expected -o STEM, -O DIR or a column output", b->jobs[i].input);
 		if (strcmp(b->jobs[i].output, "-") == 0)
@@ -126,6 +131,7 @@ static int run(struct batch *b, struct tool *t)
 int main(int argc, char **argv)
 {
 	const char *columns[COLUMNS_MAX];
+	struct batch_table table = { "-", ORIENTATION_HEADER };
 	struct batch_spec spec = { .operand = "FRAMES.tif", .input_column = "frames", .output_column = "output",
 				   .columns = columns, .strict = true, .suffix = "", .product = "_object.tif" };
 	struct operands rest;
@@ -142,6 +148,10 @@ int main(int argc, char **argv)
 	if (opt_exclude("output", "output-dir") != 0)
 		return EXIT_USAGE;
 	columns_of(columns);
+	if (strcmp(opts.orientation, "scan") == 0) {
+		spec.tables = &table;
+		spec.n_tables = 1;
+	}
 	status = batch_open(&b, &spec, &rest);
 	if (status == EXIT_DONE)
 		status = job_options(&tool, &b) != 0 ? EXIT_USAGE : run(&b, &tool);

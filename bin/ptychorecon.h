@@ -4,7 +4,6 @@
 
 #include "batch/batch.h"
 #include "io/tiffio.h"
-#include "ptycho/coldstart.h"
 #include "ptycho_options.h"
 
 struct tool {
@@ -23,8 +22,6 @@ struct work {
 	size_t canvas[2], modes;
 	float complex *probe;	/* [modes][n][n]; made at computing, if it is no file */
 	size_t probe_modes;	/* that are in the file */
-	struct coldstart_trial *trial; /* [trials] of --probe data:scan */
-	size_t trials;
 	float complex *object;	/* [h][w], NULL: a constant */
 	/* what comes out (ptycho_job.c) */
 	double (*end)[2], (*err)[ERR_SUMS], *intensity; /* [frames.k] windows, errors of the final state, w_k */
@@ -40,15 +37,18 @@ struct work {
 int work_read(const char *input, const struct recon_options *o, struct work *w);
 void work_clear(struct work *w);
 
-/* The start probe, complete with its modes and as the options scale it, but for --probe-photons data.  search: by trials, with --probe
- * data:scan; else the data's without curvature stands for what would be found. */
-int work_probe(struct work *w, const char *input, struct dev *d, bool search);
+/* The start probe, complete with its modes and as the options scale it, but for --probe-photons data. */
+int work_probe(struct work *w, const char *input, struct dev *d);
 
 /* STEM_... files.  0, or -1 after reporting. */
 int work_write(const struct work *w, const struct job *j);
 
 /* --dump-inputs, before the first iteration: probe [modes][n][n] as it starts. */
 int work_dump(const struct work *w, const float complex *probe);
+
+/* --orientation=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0, or -1 after reporting. */
+#define ORIENTATION_HEADER "rank,orientation,R,twin,tie"
+int work_orientations(const struct work *w, struct job *j, struct dev *d);
 
 extern const struct batch_ops ptychorecon_ops;
 
