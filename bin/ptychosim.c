@@ -60,14 +60,15 @@ static const struct opt options[] = {
 		  "rot90_cw, antitranspose" },
 	{ OPT_CHOICE, "dc", .choice = &opts.dc, .choices = "centre|corner", .initial = "centre",
 	  .help = "where the direct beam is" },
-	{ OPT_CHOICE, "type", .choice = &opts.type, .choices = "auto|u16|f32",
-	  .initial = "auto", .help = "type of the pixels; auto: u16, or f32 where counts exceed it" },
+	{ OPT_CHOICE, "type", .choice = &opts.type, .choices = "auto|u16|f32", .initial = "auto",
+	  .help = "type of the pixels; auto: u16, or f32 where counts exceed it" },
 	{ OPT_INT, "seed", .integer = &opts.seed, .range = "[0,9223372036854775807]",
-	  .initial = "1", .arg = "S", .help = "of positions, object, errors, dead pixels, photons" },
+	  .initial = "1", .arg = "S",
+	  .help = "of positions, object, errors, dead pixels, photons" },
 
 	{ OPT_HEADING, .help = "Thick objects" },
-	{ OPT_SIZE, "slices", .size = &opts.slices, .range = "[1,1000]", .initial = "1",
-	  .arg = "L", .help = "of the object" },
+	{ OPT_SIZE, "slices", .size = &opts.slices, .range = "[1,1000]", .initial = "1", .arg = "L",
+	  .help = "of the object" },
 	{ OPT_REAL, "slice-spacing", .real = &opts.spacing, .range = "(0,1e3]", .unit = UNIT_METRE,
 	  .arg = "M", .note = "needed by --slices", .help = "between slices" },
 	{ OPT_REAL, "energy", .real = &opts.energy, .range = "(0,1e6]", .unit = UNIT_ENERGY,
@@ -78,8 +79,8 @@ static const struct opt options[] = {
 	  .arg = "M", .help = "from object to detector" },
 	{ OPT_REAL, "detector-pixel", .real = &opts.detector_pixel, .range = "(0,1]",
 	  .unit = UNIT_METRE, .arg = "M", .help = "side of a detector pixel" },
-	{ OPT_REAL, "pixel", .real = &opts.pixel, .range = "(0,1]", .unit = UNIT_METRE,
-	  .arg = "M", .help = "side of an object pixel, instead of --distance and --detector-pixel" },
+	{ OPT_REAL, "pixel", .real = &opts.pixel, .range = "(0,1]", .unit = UNIT_METRE, .arg = "M",
+	  .help = "side of an object pixel, instead of --distance and --detector-pixel" },
 	{ OPT_END }
 };
 
@@ -116,13 +117,16 @@ static int parse_disc(const char *text)
 		if (*end != ',' || n == 3)
 			break;
 	}
-	return error("'--probe': '%s', expected disc:RADIUS[,CURVATURE[,EDGE]] with RADIUS in (0,1] and EDGE >= 0", text);
+	return error("'--probe': '%s', expected disc:RADIUS[,CURVATURE[,EDGE]] with RADIUS in "
+		     "(0,1] and EDGE >= 0",
+		     text);
 }
 
 /* Of thick objects: wavelength and object pixel follow from the options given. */
 static int check_optics(void)
 {
-	static const char *const only[] = { "slice-spacing", "energy", "wavelength", "distance", "detector-pixel", "pixel" };
+	static const char *const only[] = { "slice-spacing", "energy",	       "wavelength",
+					    "distance",	     "detector-pixel", "pixel" };
 
 	if (opts.slices == 1) {
 		for (size_t i = 0; i < sizeof only / sizeof only[0]; i++)
@@ -150,16 +154,19 @@ static int check(const struct operands *rest)
 {
 	if (rest->n > 0)
 		return error("'%s': an operand, expected options only", rest->path[0]);
-	if (opt_need("output") != 0 || opt_exclude("positions", "frames") != 0 || opt_exclude("positions", "step") != 0 ||
-	    opt_exclude("positions", "jitter") != 0)
+	if (opt_need("output") != 0 || opt_exclude("positions", "frames") != 0 ||
+	    opt_exclude("positions", "step") != 0 || opt_exclude("positions", "jitter") != 0)
 		return -1;
 	if (opts.stem[0] == '\0' || strcmp(opts.stem, "-") == 0)
-		return error("'--output': '%s', expected the beginning of several files' names", opts.stem);
+		return error("'--output': '%s', expected the beginning of several files' names",
+			     opts.stem);
 	if (opts.mode_power * (double)(opts.modes - 1) >= 1)
-		return error("'--mode-power': %g for each of %zu extra modes, expected less than 1 in all", opts.mode_power,
-			     opts.modes - 1);
+		return error("'--mode-power': %g for each of %zu extra modes, expected less than 1 "
+			     "in all",
+			     opts.mode_power, opts.modes - 1);
 	if (opts.dead >= opts.n * opts.n)
-		return error("'--dead': %zu of %zu pixels, expected fewer", opts.dead, opts.n * opts.n);
+		return error("'--dead': %zu of %zu pixels, expected fewer", opts.dead,
+			     opts.n * opts.n);
 	if (d4_parse(opts.orientation, &opts.turn) != 0 || check_optics() != 0)
 		return -1;
 	return strncmp(opts.probe, "disc:", 5) == 0 ? parse_disc(opts.probe) : 0;

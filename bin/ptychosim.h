@@ -12,8 +12,8 @@ extern struct ptychosim_options {
 	bool dry_run, subpixel, disc;
 	size_t frames, n, modes, dead, slices;
 	double step, jitter, error, photons, mode_power;
-	double disc_value[3];	/* radius, curvature, edge */
-	double spacing, energy, wavelength, distance, detector_pixel, pixel;	/* metres, keV */
+	double disc_value[3]; /* radius, curvature, edge */
+	double spacing, energy, wavelength, distance, detector_pixel, pixel; /* metres, keV */
 	enum { NOISE_POISSON, NOISE_NONE } noise;
 	enum { BEAM_CENTRE, BEAM_CORNER } dc;
 	enum { TYPE_AUTO, TYPE_U16, TYPE_F32 } type;

@@ -20,10 +20,10 @@ static const double start_curvature = -0.003; /* of the start probe, beside the 
 struct scan {
 	struct dev *d;
 	size_t k, n, modes, slices, canvas[2];
-	double (*truth)[2], (*pos)[2], (*place)[2];	/* [k], true, with errors, windows */
-	float complex *object, *probe, *start;		/* [slices][h][w], [modes][n][n], [n][n] */
-	size_t *source;					/* [n][n] of sim_layout */
-	unsigned char *mask;				/* [n][n], NULL: no dead pixels */
+	double (*truth)[2], (*pos)[2], (*place)[2]; /* [k], true, with errors, windows */
+	float complex *object, *probe, *start;	    /* [slices][h][w], [modes][n][n], [n][n] */
+	size_t *source;				    /* [n][n] of sim_layout */
+	unsigned char *mask;			    /* [n][n], NULL: no dead pixels */
 	char *provenance;
 };
 
@@ -50,7 +50,8 @@ static int read_positions(struct scan *s)
 	bool *seen = NULL;
 	int rc = -1;
 
-	if (csv_read(opts.positions, false, &t) != 0 || csv_need(&t, "x_px", &x) != 0 || csv_need(&t, "y_px", &y) != 0)
+	if (csv_read(opts.positions, false, &t) != 0 || csv_need(&t, "x_px", &x) != 0 ||
+	    csv_need(&t, "y_px", &y) != 0)
 		goto done;
 	if (t.rows == 0) {
 		error("'%s': no positions, expected a row for each frame", opts.positions);
@@ -63,14 +64,17 @@ static int read_positions(struct scan *s)
 	for (size_t r = 0; r < t.rows; r++) {
 		long k = (long)r;
 
-		if (frame_column >= 0 && csv_long(&t, r, (size_t)frame_column, 0, (long)s->k - 1, &k) != 0)
+		if (frame_column >= 0 &&
+		    csv_long(&t, r, (size_t)frame_column, 0, (long)s->k - 1, &k) != 0)
 			goto done;
 		if (seen[k]) {
-			error("'%s': line %zu: frame %ld for the second time, expected each once", opts.positions, t.line[r], k);
+			error("'%s': line %zu: frame %ld for the second time, expected each once",
+			      opts.positions, t.line[r], k);
 			goto done;
 		}
 		seen[k] = true;
-		if (csv_double(&t, r, y, false, &s->truth[k][0]) != 0 || csv_double(&t, r, x, false, &s->truth[k][1]) != 0)
+		if (csv_double(&t, r, y, false, &s->truth[k][0]) != 0 ||
+		    csv_double(&t, r, x, false, &s->truth[k][1]) != 0)
 			goto done;
 	}
 	rc = 0;
@@ -100,14 +104,17 @@ static int make_positions(struct scan *s)
 	if (opts.error > 0)
 		sim_errors(s->k, opts.error, seed, s->pos);
 	s->place = mem_new(s->k, sizeof *s->place);
-	windows_place((const double (*)[2])s->truth, s->k, s->n, ceil((double)s->n / 8), s->place, s->canvas);
+	windows_place((const double(*)[2])s->truth, s->k, s->n, ceil((double)s->n / 8), s->place,
+		      s->canvas);
 	return 0;
 }
 
 /* ---- object and probe */
 
-/* Pages real and imaginary of `count` arrays of ny x nx (0: square, as found), at most; *count gets how many there are. */
-static int read_complex(const char *path, const char *what, size_t ny, size_t nx, bool coverage, size_t *count, float complex *to)
+/* Pages real and imaginary of `count` arrays of ny x nx (0: square, as found), at most; *count gets
+ * how many there are. */
+static int read_complex(const char *path, const char *what, size_t ny, size_t nx, bool coverage,
+			size_t *count, float complex *to)
 {
 	struct array a = { .data = NULL };
 	bool lossy;
@@ -123,13 +130,15 @@ static int read_complex(const char *path, const char *what, size_t ny, size_t nx
 		goto done;
 	}
 	if (pages % 2 != 0 || pages / 2 > *count) {
-		error("'%s': %zu pages, expected real and imaginary of at most %zu", path, a.nz, *count);
+		error("'%s': %zu pages, expected real and imaginary of at most %zu", path, a.nz,
+		      *count);
 		goto done;
 	}
 	*count = pages / 2;
 	v = a.data;
 	for (size_t i = 0; i < *count * pixels; i++) {
-		float re = v[i / pixels * 2 * pixels + i % pixels], im = v[(i / pixels * 2 + 1) * pixels + i % pixels];
+		float re = v[i / pixels * 2 * pixels + i % pixels],
+		      im = v[(i / pixels * 2 + 1) * pixels + i % pixels];
 
 		to[i] = isfinite(re) && isfinite(im) ? re + I * im : NAN;
 	}
@@ -141,18 +150,21 @@ done:
 
 static int make_object(struct scan *s)
 {
-	size_t pixels = mem_mul(s->canvas[0], s->canvas[1]), bytes = mem_mul(mem_mul(pixels, s->slices), sizeof(float complex)), got = s->slices;
+	size_t pixels = mem_mul(s->canvas[0], s->canvas[1]),
+	       bytes = mem_mul(mem_mul(pixels, s->slices), sizeof(float complex)), got = s->slices;
 
 	if (bytes > dev_mem(s->d))
-		return error("'%s': a canvas of %zux%zu needs %zu bytes, expected at most %zu: fewer or closer frames", opts.stem,
-			     s->canvas[0], s->canvas[1], bytes, dev_mem(s->d));
+		return error("'%s': a canvas of %zux%zu needs %zu bytes, expected at most %zu: "
+			     "fewer or closer frames",
+			     opts.stem, s->canvas[0], s->canvas[1], bytes, dev_mem(s->d));
 	s->object = mem_try("object", pixels * s->slices, sizeof *s->object);
 	if (!s->object)
 		return -1;
 	if (strcmp(opts.object, "random") == 0 || strcmp(opts.object, "siemens") == 0)
-		return sim_object(s->d, opts.object[0] == 'r' ? SIM_RANDOM : SIM_SIEMENS, s->slices, s->canvas[0], s->canvas[1],
-				  (uint64_t)opts.seed, s->object);
-	if (read_complex(opts.object, "canvas", s->canvas[0], s->canvas[1], s->slices == 1, &got, s->object) != 0)
+		return sim_object(s->d, opts.object[0] == 'r' ? SIM_RANDOM : SIM_SIEMENS, s->slices,
+				  s->canvas[0], s->canvas[1], (uint64_t)opts.seed, s->object);
+	if (read_complex(opts.object, "canvas", s->canvas[0], s->canvas[1], s->slices == 1, &got,
+			 s->object) != 0)
 		return -1;
 	if (got != s->slices)
 		return error("'%s': %zu slices, expected %zu", opts.object, got, s->slices);
@@ -193,12 +205,14 @@ static int make_probe(struct scan *s)
 		return -1;
 	if (opts.disc) {
 		if (probe_disc(s->d, s->n, disc[0], disc[1], disc[2], s->probe) != 0 ||
-		    probe_disc(s->d, s->n, disc[0], disc[1] + start_curvature, disc[2], s->start) != 0)
+		    probe_disc(s->d, s->n, disc[0], disc[1] + start_curvature, disc[2], s->start) !=
+			    0)
 			return -1;
 	} else {
 		got = s->modes;
 		if (read_complex(opts.probe, "frames", s->n, s->n, false, &got, s->probe) != 0 ||
-		    probe_defocus(s->d, s->n, start_curvature * 128 / (double)s->n, s->probe, s->start) != 0)
+		    probe_defocus(s->d, s->n, start_curvature * 128 / (double)s->n, s->probe,
+				  s->start) != 0)
 			return -1;
 	}
 	probe_modes(s->n, got, s->modes, opts.mode_power, s->probe);
@@ -244,7 +258,8 @@ static int write_array(struct scan *s, const char *end, const struct array *a)
 	return rc;
 }
 
-static int write_complex(struct scan *s, const char *end, const float complex *v, size_t count, size_t ny, size_t nx)
+static int write_complex(struct scan *s, const char *end, const float complex *v, size_t count,
+			 size_t ny, size_t nx)
 {
 	struct array a = { .data = NULL };
 	size_t pixels = ny * nx;
@@ -279,9 +294,10 @@ static int write_mask(struct scan *s)
 
 static int write_truth(struct scan *s)
 {
-	if (write_positions("truth_pos.csv", (const double (*)[2])s->truth, s->k) != 0 ||
-	    write_positions("pos.csv", (const double (*)[2])s->pos, s->k) != 0 ||
-	    write_complex(s, "truth_object.tif", s->object, s->slices, s->canvas[0], s->canvas[1]) != 0 ||
+	if (write_positions("truth_pos.csv", (const double(*)[2])s->truth, s->k) != 0 ||
+	    write_positions("pos.csv", (const double(*)[2])s->pos, s->k) != 0 ||
+	    write_complex(s, "truth_object.tif", s->object, s->slices, s->canvas[0],
+			  s->canvas[1]) != 0 ||
 	    write_complex(s, "truth_probe.tif", s->probe, s->modes, s->n, s->n) != 0 ||
 	    write_complex(s, "probe0.tif", s->start, 1, s->n, s->n) != 0)
 		return -1;
@@ -290,7 +306,8 @@ static int write_truth(struct scan *s)
 
 /* ---- frames */
 
-/* Frame k as the file has it, to page of `type`.  0; -1 after reporting; 1: too many counts for u16, and --type is auto. */
+/* Frame k as the file has it, to page of `type`.  0; -1 after reporting; 1: too many counts for
+ * u16, and --type is auto. */
 static int lay_out(const struct scan *s, enum dtype type, size_t k, const float *frame, void *page)
 {
 	float *f32 = page;
@@ -306,23 +323,26 @@ static int lay_out(const struct scan *s, enum dtype type, size_t k, const float 
 		}
 		v = floorf(v + 0.5f);
 		if (!(v <= 65534) && opts.type == TYPE_AUTO) {
-			warning("'%s': frame %zu has %.0f photons in a pixel, more than 65534: f32 instead of u16", opts.stem, k, (double)v);
+			warning("'%s': frame %zu has %.0f photons in a pixel, more than 65534: f32 "
+				"instead of u16",
+				opts.stem, k, (double)v);
 			return 1;
 		}
 		if (!(v <= 65534))
-			return error("'%s': frame %zu has %.0f photons in a pixel, expected at most 65534: use --type f32", opts.stem, k,
-				     (double)v);
+			return error("'%s': frame %zu has %.0f photons in a pixel, expected at "
+				     "most 65534: use --type f32",
+				     opts.stem, k, (double)v);
 		u16[i] = (uint16_t)v;
 	}
 	return 0;
 }
 
-static int put_block(const struct scan *s, enum dtype type, struct simulator *sim, size_t first, size_t count, float *frames,
-		     void *page, struct tiff_sink *sink)
+static int put_block(const struct scan *s, enum dtype type, struct simulator *sim, size_t first,
+		     size_t count, float *frames, void *page, struct tiff_sink *sink)
 {
 	int rc = 0;
 
-	if (simulator_frames(sim, (const double (*)[2])s->place + first, count, frames) != 0)
+	if (simulator_frames(sim, (const double(*)[2])s->place + first, count, frames) != 0)
 		return -1;
 	if (opts.noise == NOISE_POISSON)
 		sim_poisson(frames, first, count, s->n, (uint64_t)opts.seed, dev_threads(s->d));
@@ -355,8 +375,8 @@ static int write_frames(struct scan *s, enum dtype type)
 			goto done;
 		sim_propagator(s->n, opts.spacing, opts.wavelength, opts.pixel, H);
 	}
-	if (simulator_init(&sim, s->d, s->k, s->n, s->modes, s->probe, s->slices, s->canvas[0], s->canvas[1], s->object, H,
-			   opts.subpixel) != 0)
+	if (simulator_init(&sim, s->d, s->k, s->n, s->modes, s->probe, s->slices, s->canvas[0],
+			   s->canvas[1], s->object, H, opts.subpixel) != 0)
 		goto done;
 	frames = mem_try("frames", sim.room * s->n * s->n, sizeof *frames);
 	o.provenance = s->provenance;
@@ -367,7 +387,8 @@ static int write_frames(struct scan *s, enum dtype type)
 	for (size_t first = 0; first < s->k && rc == 0; first += sim.room) {
 		size_t left = s->k - first;
 
-		rc = put_block(s, type, &sim, first, left < sim.room ? left : sim.room, frames, page, sink);
+		rc = put_block(s, type, &sim, first, left < sim.room ? left : sim.room, frames,
+			       page, sink);
 	}
 	if (rc == 0) {
 		rc = tiff_sink_commit(sink);
@@ -387,9 +408,10 @@ static void dry_run(const struct scan *s)
 {
 	size_t pixels = s->canvas[0] * s->canvas[1] * s->slices;
 
-	printf("%s_dp.tif: %zux%zux%zu %s, canvas %zux%zu, host %zu bytes, device %zu bytes\n", opts.stem, s->k, s->n, s->n,
-	       opts.type == TYPE_F32 ? "f32" : "u16", s->canvas[0], s->canvas[1],
-	       24 * pixels + (32 * s->modes + 24) * s->n * s->n + (24 << 20), 8 * pixels + (16 << 20));
+	printf("%s_dp.tif: %zux%zux%zu %s, canvas %zux%zu, host %zu bytes, device %zu bytes\n",
+	       opts.stem, s->k, s->n, s->n, opts.type == TYPE_F32 ? "f32" : "u16", s->canvas[0],
+	       s->canvas[1], 24 * pixels + (32 * s->modes + 24) * s->n * s->n + (24 << 20),
+	       8 * pixels + (16 << 20));
 }
 
 int ptychosim_run(struct dev *d)
@@ -418,8 +440,8 @@ int ptychosim_run(struct dev *d)
 		s.mask = mem_new(s.n * s.n, 1);
 		sim_dead(s.n, opts.dead, (uint64_t)opts.seed, s.mask);
 	}
-	info("%zu frames of %zux%zu on a canvas of %zux%zu, median step %.3g px", s.k, s.n, s.n, s.canvas[0], s.canvas[1],
-	     windows_step((const double (*)[2])s.place, s.k));
+	info("%zu frames of %zux%zu on a canvas of %zux%zu, median step %.3g px", s.k, s.n, s.n,
+	     s.canvas[0], s.canvas[1], windows_step((const double(*)[2])s.place, s.k));
 	rc = write_frames(&s, opts.type == TYPE_F32 ? DT_F32 : DT_U16);
 	if (rc == 1)
 		rc = write_frames(&s, DT_F32);

@@ -13,7 +13,7 @@ offered() {
 # shellcheck source=completions/scopeline.bash
 . "$srcdir/completions/scopeline.bash"
 
-for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes ptychorecon; do
+for tool in tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes ptychorecon ptychosim; do
 	ok "$tool: every option is offered, and nothing else" \
 		"offered $tool -- | sed '/^--no-/d; s/^--//' | sort >got; $tool --print-options | cut -f1 | sort >want; [ -s want ] && cmp got want"
 	ok "$tool is registered" "complete -p $tool | grep -q _scopeline"

@@ -12,8 +12,8 @@
 
 enum model { THIN, THICK };
 
-static double pixel, zenith, azimuth, band[2], meniscus, energy;
-static long oversample, iters, scale_iters[2], pages[2];
+static double pixel, zenith, azimuth, band[2], meniscus, energy, distance;
+static long oversample, iters, seed, scale_iters[2], pages[2];
 static size_t tile[2], image[2];
 static enum model model;
 static bool invert, zen_blend;
@@ -30,6 +30,7 @@ static const struct opt optics[] = {
 	{ OPT_REAL, "azimuth", .real = &azimuth, .unit = UNIT_ANGLE, .choices = "radial=nan",
 	  .arg = "V", .initial = "0", .help = "direction" },
 	{ OPT_REAL, "energy", .real = &energy, .unit = UNIT_ENERGY, .help = "energy" },
+	{ OPT_REAL, "distance", .real = &distance, .unit = UNIT_METRE, .help = "distance" },
 	{ OPT_CHOICE, "model", .choice = &model, .choices = "thin|thick", .initial = "thin",
 	  .help = "model" },
 	{ OPT_FLAG, "invert", .flag = &invert, .initial = "no", .help = "negate z" },
@@ -43,6 +44,7 @@ static const struct opt others[] = {
 	  .initial = "auto", .arg = "N", .help = "pupil plane" },
 	{ OPT_INT, "iters", .integer = &iters, .range = "[1,10000]", .initial = "20",
 	  .help = "steps" },
+	{ OPT_INT, "seed", .integer = &seed, .range = "[0,9223372036854775807]", .help = "seed" },
 	{ OPT_INT, "scale-iters", .integer = scale_iters, .values = 2, .range = "[1,10000]",
 	  .arg = "LO,HI", .initial = "3,25", .help = "steps by radius" },
 	{ OPT_INT, "pages", .integer = pages, .values = 2, .separator = '-', .repeat = true,
@@ -123,6 +125,14 @@ static void values(void)
 	   "325nm is 0.325 um, 5deg is 0.0873 rad");
 	ok(rest.n == 2 && !strcmp(rest.path[0], "x") && !strcmp(rest.path[1], "-y"),
 	   "operands may precede options, -- ends them");
+	ok(PARSE("--distance", "75um") == OPT_GO && fabs(distance - 75e-6) < 1e-18 &&
+		   PARSE("--distance", "2") == OPT_GO && distance == 2,
+	   "a length kept in metres has them without a suffix");
+	ok(PARSE("--seed", "9223372036854775807") == OPT_GO && seed == 9223372036854775807 &&
+		   PARSE("--seed", "9007199254740993") == OPT_GO && seed == 9007199254740993,
+	   "a whole number is exact to its last digit");
+	ok(PARSE("--seed", "9223372036854775808") == EXIT_USAGE && PARSE("--seed", "-1") == EXIT_USAGE,
+	   "and refused beyond its type");
 	ok(PARSE("-p1e-3m", "--zenith", "1e-3", "--energy", "8.5keV") == OPT_GO && pixel == 1000 &&
 		   zenith == 1e-3 && energy == 8.5,
 	   "1e-3m is 1000 um; a number without unit is in the default one");

@@ -10,7 +10,8 @@
 
 static int status;
 /* Does the call fail, with these words? */
-#define REFUSED(call, words) (capture_begin(), status = (call), capture_end(), status != 0 && captured(words))
+#define REFUSED(call, words)                                                                       \
+	(capture_begin(), status = (call), capture_end(), status != 0 && captured(words))
 
 static bool read_golden(const char *shared, const char *name, struct csv *t)
 {
@@ -55,7 +56,8 @@ static void test_d4_golden(const char *shared)
 				good += strcmp(text, csv_cell(&t, r, 1)) == 0;
 			}
 		}
-		ok(t.rows == D4_COUNT && good == t.rows, "%zu of 8 operations do what the golden says", good);
+		ok(t.rows == D4_COUNT && good == t.rows,
+		   "%zu of 8 operations do what the golden says", good);
 		csv_clear(&t);
 	}
 	if (read_golden(shared, "golden/ptycho/d4.csv", &t)) {
@@ -65,10 +67,12 @@ static void test_d4_golden(const char *shared)
 				char *list = mem_printf("%s,%s", csv_cell(&t, r, 0), t.names[c]);
 				enum d4 op;
 
-				good += d4_parse(list, &op) == 0 && strcmp(d4_names[op], csv_cell(&t, r, c)) == 0;
+				good += d4_parse(list, &op) == 0 &&
+					strcmp(d4_names[op], csv_cell(&t, r, c)) == 0;
 				free(list);
 			}
-		ok(good == (size_t)D4_COUNT * D4_COUNT, "%zu of 64 pairs reduce to the golden one", good);
+		ok(good == (size_t)D4_COUNT * D4_COUNT, "%zu of 64 pairs reduce to the golden one",
+		   good);
 		csv_clear(&t);
 	}
 }
@@ -81,12 +85,16 @@ static void test_d4(void)
 	for (int i = 0; i < D4_COUNT; i++)
 		good += d4_then((enum d4)i, d4_inverse((enum d4)i)) == D4_IDENTITY &&
 			d4_then(d4_inverse((enum d4)i), (enum d4)i) == D4_IDENTITY;
-	ok(good == D4_COUNT && d4_inverse(D4_ROT90_CW) == D4_ROT90_CCW, "an inverse undoes its operation");
-	ok(d4_twin(D4_IDENTITY) == D4_ROT180 && d4_twin(D4_FLIPLR) == D4_FLIPUD && d4_twin(D4_TRANSPOSE) == D4_ANTITRANSPOSE &&
-	   d4_twin(D4_ROT90_CW) == D4_ROT90_CCW, "twins are the pairs of the specification");
+	ok(good == D4_COUNT && d4_inverse(D4_ROT90_CW) == D4_ROT90_CCW,
+	   "an inverse undoes its operation");
+	ok(d4_twin(D4_IDENTITY) == D4_ROT180 && d4_twin(D4_FLIPLR) == D4_FLIPUD &&
+		   d4_twin(D4_TRANSPOSE) == D4_ANTITRANSPOSE &&
+		   d4_twin(D4_ROT90_CW) == D4_ROT90_CCW,
+	   "twins are the pairs of the specification");
 	good = 0;
 	for (int i = 0; i < D4_COUNT; i++) {
-		/* element (1, 2) of a 4 x 7 result, followed to the source and from there to the result of the inverse */
+		/* element (1, 2) of a 4 x 7 result, followed to the source and from there to the
+		 * result of the inverse */
 		size_t ny = i >= D4_TRANSPOSE ? 7 : 4, nx = 11 - ny;
 
 		d4_source((enum d4)i, 4, 7, 1, 2, &y, &x);
@@ -94,10 +102,13 @@ static void test_d4(void)
 		good += y < ny && x < nx && back_y == 1 && back_x == 2;
 	}
 	ok(good == D4_COUNT, "elements of oblong arrays go there and back");
-	ok(d4_parse("rot90_cw,fliplr", &op) == 0 && op == D4_TRANSPOSE, "rot90_cw,fliplr is transpose");
-	ok(d4_parse("transpose,flipud", &op) == 0 && op == D4_ROT90_CCW, "transpose,flipud is rot90_ccw");
+	ok(d4_parse("rot90_cw,fliplr", &op) == 0 && op == D4_TRANSPOSE,
+	   "rot90_cw,fliplr is transpose");
+	ok(d4_parse("transpose,flipud", &op) == 0 && op == D4_ROT90_CCW,
+	   "transpose,flipud is rot90_ccw");
 	ok(REFUSED(d4_parse("rot90_cw,flip", &op), "flip'"), "an unknown name is refused by name");
-	ok(REFUSED(d4_parse("", &op), "antitranspose"), "no name is refused and the known ones are listed");
+	ok(REFUSED(d4_parse("", &op), "antitranspose"),
+	   "no name is refused and the known ones are listed");
 	ok(REFUSED(d4_parse("fliplr,", &op), "expected"), "a comma at the end is refused");
 }
 
@@ -113,12 +124,14 @@ static void test_split(void)
 		double part;
 
 		window_split(s[t], &whole, &part);
-		ok(whole == i[t] && part == f[t], "%g is %ld and %g (found %ld and %g)", s[t], i[t], f[t], whole, part);
+		ok(whole == i[t] && part == f[t], "%g is %ld and %g (found %ld and %g)", s[t], i[t],
+		   f[t], whole, part);
 	}
 }
 
 /* The positions that the cases of windows.csv started from, frame k */
-static void case_position(const char *name, const struct csv *tiny, const struct csv *sub, size_t k, double pos[2])
+static void case_position(const char *name, const struct csv *tiny, const struct csv *sub, size_t k,
+			  double pos[2])
 {
 	const struct csv *t = strcmp(name, "tiny") == 0 || strcmp(name, "offset") == 0 ? tiny : sub;
 	double scale = strcmp(name, "odd") == 0 ? 1.37 : 1;
@@ -134,7 +147,8 @@ static void test_windows(const char *shared)
 	struct csv t, tiny, sub;
 	size_t whole = 0, part = 0, shapes = 0;
 
-	if (!read_golden(shared, "golden/ptycho/windows.csv", &t) || !read_golden(shared, "data/ptycho/tiny_pos.csv", &tiny) ||
+	if (!read_golden(shared, "golden/ptycho/windows.csv", &t) ||
+	    !read_golden(shared, "data/ptycho/tiny_pos.csv", &tiny) ||
 	    !read_golden(shared, "data/ptycho/tiny_subpixel_pos.csv", &sub))
 		return;
 	for (size_t r = 0; r < t.rows; r++) {
@@ -144,14 +158,19 @@ static void test_windows(const char *shared)
 
 		for (size_t j = 0; j < K; j++)
 			case_position(csv_cell(&t, r, 0), &tiny, &sub, j, pos[j]);
-		windows_place((const double (*)[2])pos, K, (size_t)number(&t, r, "N"), number(&t, r, "margin"), s, canvas);
+		windows_place((const double(*)[2])pos, K, (size_t)number(&t, r, "N"),
+			      number(&t, r, "margin"), s, canvas);
 		for (int a = 0; a < 2; a++)
 			window_split(s[k][a], &i[a], &f[a]);
-		shapes += canvas[0] == (size_t)number(&t, r, "height") && canvas[1] == (size_t)number(&t, r, "width");
-		whole += i[0] == (long)number(&t, r, "row") && i[1] == (long)number(&t, r, "column");
-		part += fabs(f[0] - number(&t, r, "frac_row")) < 1e-9 && fabs(f[1] - number(&t, r, "frac_column")) < 1e-9;
+		shapes += canvas[0] == (size_t)number(&t, r, "height") &&
+			  canvas[1] == (size_t)number(&t, r, "width");
+		whole +=
+			i[0] == (long)number(&t, r, "row") && i[1] == (long)number(&t, r, "column");
+		part += fabs(f[0] - number(&t, r, "frac_row")) < 1e-9 &&
+			fabs(f[1] - number(&t, r, "frac_column")) < 1e-9;
 	}
-	ok(t.rows > 0 && shapes == t.rows, "%zu of %zu canvases are the golden ones", shapes, t.rows);
+	ok(t.rows > 0 && shapes == t.rows, "%zu of %zu canvases are the golden ones", shapes,
+	   t.rows);
 	ok(whole == t.rows, "%zu of %zu windows are the golden ones", whole, t.rows);
 	ok(part == t.rows, "%zu of %zu fractions are within 1e-9 of the golden ones", part, t.rows);
 	csv_clear(&t);
@@ -178,39 +197,44 @@ static void test_scans(void)
 		s[k][0] = 5 * (double)(k / G);
 		s[k][1] = 7 * (double)(k % G);
 	}
-	ok(windows_step((const double (*)[2])s, K) == 5, "the step of a 5 x 7 raster is 5");
-	ok(windows_raster((const double (*)[2])s, K), "which is a raster");
-	ok(windows_raster((const double (*)[2])s, K - 13), "with an unfinished last line too");
+	ok(windows_step((const double(*)[2])s, K) == 5, "the step of a 5 x 7 raster is 5");
+	ok(windows_raster((const double(*)[2])s, K), "which is a raster");
+	ok(windows_raster((const double(*)[2])s, K - 13), "with an unfinished last line too");
 	for (size_t k = 0; k < K; k++) {
 		s[k][0] += 0.004 * (uniform(0, k) - 0.5);
 		s[k][1] += 0.004 * (uniform(1, k) - 0.5);
 	}
-	ok(windows_raster((const double (*)[2])s, K), "and with an error of 0.002 px");
+	ok(windows_raster((const double(*)[2])s, K), "and with an error of 0.002 px");
 	for (size_t k = 0; k < K; k++) {
 		s[k][0] = 12 * (double)(k / G) + floor(6 * uniform(2, k));
 		s[k][1] = 12 * (double)(k % G) + floor(6 * uniform(3, k));
 	}
-	ok(!windows_raster((const double (*)[2])s, K), "a jitter of whole pixels is no raster");
+	ok(!windows_raster((const double(*)[2])s, K), "a jitter of whole pixels is no raster");
 	for (size_t k = 0; k < K; k++) {
 		all[k] = INFINITY;
 		for (size_t j = 0; j < K; j++)
 			if (j != k)
 				all[k] = fmin(all[k], hypot(s[k][0] - s[j][0], s[k][1] - s[j][1]));
 	}
-	step = windows_step((const double (*)[2])s, K);
+	step = windows_step((const double(*)[2])s, K);
 	for (size_t k = 0; k < K; k++) {
 		nearer += all[k] < step - 1e-9;
 		farther += all[k] > step + 1e-9;
 	}
-	ok(nearer <= K / 2 && farther <= K / 2, "no more than half of the frames have a nearer neighbour than its step %g, nor a farther one", step);
-	ok(windows_step((const double (*)[2])s, 1) == 0, "one frame has no step");
+	ok(nearer <= K / 2 && farther <= K / 2,
+	   "no more than half of the frames have a nearer neighbour than its step %g, nor a "
+	   "farther one",
+	   step);
+	ok(windows_step((const double(*)[2])s, 1) == 0, "one frame has no step");
 }
 
 static void test_optics(void)
 {
-	ok(fabs(wavelength_of(8) - 1.5498e-10) < 1e-14, "8 keV are 0.15498 nm (%g m)", wavelength_of(8));
+	ok(fabs(wavelength_of(8) - 1.5498e-10) < 1e-14, "8 keV are 0.15498 nm (%g m)",
+	   wavelength_of(8));
 	ok(fabs(object_pixel(0.137146e-9, 2.05, 256, 75e-6) - 14.643e-9) < 1e-12,
-	   "0.137146 nm, 2.05 m, 256 pixels of 75 um: 14.643 nm (%g)", object_pixel(0.137146e-9, 2.05, 256, 75e-6));
+	   "0.137146 nm, 2.05 m, 256 pixels of 75 um: 14.643 nm (%g)",
+	   object_pixel(0.137146e-9, 2.05, 256, 75e-6));
 }
 
 int main(void)

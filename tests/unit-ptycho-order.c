@@ -1,4 +1,5 @@
-/* ptycho/order.h against golden tables, and what every order and every set of compact batches obeys. */
+/* ptycho/order.h against golden tables, and what every order and every set of compact batches
+ * obeys. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -29,9 +30,12 @@ static void test_random(const char *shared)
 	if (!read_golden(shared, "random.csv", &t))
 		return;
 	for (size_t r = 0; r < t.rows; r++) {
-		uint64_t key = rng_key((uint64_t)number(&t, r, "seed"), (uint64_t)number(&t, r, "epoch"), (uint64_t)number(&t, r, "k"));
+		uint64_t key =
+			rng_key((uint64_t)number(&t, r, "seed"), (uint64_t)number(&t, r, "epoch"),
+				(uint64_t)number(&t, r, "k"));
 
-		keys += key == strtoull(csv_cell(&t, r, (size_t)csv_column(&t, "key_hex")), NULL, 16);
+		keys += key ==
+			strtoull(csv_cell(&t, r, (size_t)csv_column(&t, "key_hex")), NULL, 16);
 		uniforms += (double)(key >> 11) * 0x1p-53 == number(&t, r, "uniform");
 	}
 	ok(t.rows > 0 && keys == t.rows, "%zu of %zu keys are the golden ones", keys, t.rows);
@@ -50,9 +54,11 @@ static void test_order(const char *shared)
 	for (size_t r = 0; r < t.rows; r++) {
 		bool same = true;
 
-		order_frames(K, true, (uint64_t)number(&t, r, "seed"), (uint64_t)number(&t, r, "epoch"), order);
+		order_frames(K, true, (uint64_t)number(&t, r, "seed"),
+			     (uint64_t)number(&t, r, "epoch"), order);
 		for (size_t i = 0; i < K; i++)
-			same = same && order[i] == (size_t)strtoul(csv_cell(&t, r, 2 + i), NULL, 10);
+			same = same &&
+			       order[i] == (size_t)strtoul(csv_cell(&t, r, 2 + i), NULL, 10);
 		good += same;
 	}
 	ok(t.rows > 0 && good == t.rows, "%zu of %zu orders are the golden ones", good, t.rows);
@@ -80,7 +86,8 @@ static void test_compact(const char *shared)
 	double s[K][2];
 	size_t member[K], start[K + 1], groups = 0, good = 0;
 
-	if (!ok(csv_read(path, false, &pos) == 0 && pos.rows == K, "the positions of tiny are there") ||
+	if (!ok(csv_read(path, false, &pos) == 0 && pos.rows == K,
+		"the positions of tiny are there") ||
 	    !read_golden(shared, "compact.csv", &t))
 		return;
 	for (size_t k = 0; k < K; k++) {
@@ -90,10 +97,13 @@ static void test_compact(const char *shared)
 	for (size_t r = 0; r < t.rows; r++) {
 		size_t g = (size_t)number(&t, r, "group");
 
-		groups = order_compact((const double (*)[2])s, K, (size_t)number(&t, r, "batch"), member, start);
-		good += g < groups && same_group(csv_cell(&t, r, 2), member + start[g], start[g + 1] - start[g]);
+		groups = order_compact((const double(*)[2])s, K, (size_t)number(&t, r, "batch"),
+				       member, start);
+		good += g < groups &&
+			same_group(csv_cell(&t, r, 2), member + start[g], start[g + 1] - start[g]);
 	}
-	ok(t.rows > 0 && good == t.rows, "%zu of %zu compact batches are the golden ones", good, t.rows);
+	ok(t.rows > 0 && good == t.rows, "%zu of %zu compact batches are the golden ones", good,
+	   t.rows);
 	ok(groups == 1, "as many frames as a batch holds are one batch");
 	csv_clear(&t);
 	csv_clear(&pos);
@@ -124,7 +134,7 @@ static void test_rules(void)
 	for (size_t k = 0; k < K; k++)
 		for (size_t a = 0; a < 2; a++)
 			s[k][a] = (double)(rng_key(1, a, k) >> 50) / (1 + 2 * (double)a);
-	groups = order_compact((const double (*)[2])s, K, 16, member, start);
+	groups = order_compact((const double(*)[2])s, K, 16, member, start);
 	memset(seen, 0, sizeof seen);
 	for (size_t g = 0; g < groups; g++) {
 		sizes = sizes && start[g + 1] - start[g] <= 17 && start[g + 1] - start[g] >= 15;
@@ -135,9 +145,11 @@ static void test_rules(void)
 	}
 	for (size_t i = 0; i < K; i++)
 		all = all && seen[i] == 1;
-	ok(groups == 63 && start[groups] == K && all, "compact batches have every frame once (%zu batches)", groups);
+	ok(groups == 63 && start[groups] == K && all,
+	   "compact batches have every frame once (%zu batches)", groups);
 	ok(sizes && ascending, "of nearly equal size, ascending");
-	ok(order_compact((const double (*)[2])s, 0, 16, member, start) == 0, "no frames are no batches");
+	ok(order_compact((const double(*)[2])s, 0, 16, member, start) == 0,
+	   "no frames are no batches");
 }
 
 int main(void)

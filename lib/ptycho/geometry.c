@@ -58,11 +58,14 @@ int d4_parse(const char *text, enum d4 *op)
 		size_t len = strcspn(text, ",");
 		int i = 0;
 
-		while (i < D4_COUNT && (strlen(d4_names[i]) != len || strncmp(d4_names[i], text, len) != 0))
+		while (i < D4_COUNT &&
+		       (strlen(d4_names[i]) != len || strncmp(d4_names[i], text, len) != 0))
 			i++;
 		if (i == D4_COUNT)
-			return error("'%.*s': no such orientation, expected identity, fliplr, flipud, rot180, transpose, "
-				     "rot90_ccw, rot90_cw or antitranspose", (int)len, text);
+			return error("'%.*s': no such orientation, expected identity, fliplr, "
+				     "flipud, rot180, transpose, "
+				     "rot90_ccw, rot90_cw or antitranspose",
+				     (int)len, text);
 		*op = d4_then(*op, (enum d4)i);
 		if (text[len] == '\0')
 			return 0;
@@ -80,7 +83,8 @@ void window_split(double s, long *i, double *f)
 	*f = s - whole;
 }
 
-void windows_place(const double (*pos)[2], size_t k, size_t n, double margin, double (*s)[2], size_t canvas[2])
+void windows_place(const double (*pos)[2], size_t k, size_t n, double margin, double (*s)[2],
+		   size_t canvas[2])
 {
 	for (int a = 0; a < 2; a++) {
 		double lo = k ? pos[0][a] : 0, hi = -INFINITY;
@@ -129,7 +133,7 @@ static double nearest(const double (*t)[2], size_t k, size_t i)
 
 double windows_step(const double (*s)[2], size_t k)
 {
-	double (*t)[2], *near, median;
+	double(*t)[2], *near, median;
 
 	if (k < 2)
 		return 0;
@@ -138,7 +142,7 @@ double windows_step(const double (*s)[2], size_t k)
 	memcpy(t, s, k * sizeof *t);
 	qsort(t, k, sizeof *t, by_double);
 	for (size_t i = 0; i < k; i++)
-		near[i] = nearest((const double (*)[2])t, k, i);
+		near[i] = nearest((const double(*)[2])t, k, i);
 	qsort(near, k, sizeof *near, by_double);
 	median = (near[k / 2] + near[(k - 1) / 2]) / 2;
 	free(t);

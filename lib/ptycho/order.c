@@ -71,7 +71,8 @@ static double extent(const double (*s)[2], const size_t *frame, size_t n, int ax
 }
 
 /* frame[n] into `groups` groups; each group's size goes to the next of size[]. */
-static size_t *bisect(const double (*s)[2], size_t *frame, size_t n, size_t groups, struct placed *scratch, size_t *size)
+static size_t *bisect(const double (*s)[2], size_t *frame, size_t n, size_t groups,
+		      struct placed *scratch, size_t *size)
 {
 	int axis;
 	size_t first;

@@ -15,14 +15,17 @@ static double detector(size_t i, size_t n)
 	return 2 * i < n ? (double)i : (double)i - (double)n;
 }
 
-/* The far field, beam at (0,0), times exp(i phase), phase of (y^2 + x^2, y^2 - x^2, 2 y x), to the probe. */
-static int from_far_field(struct dev *d, size_t n, const double phase[3], float complex *far, float complex *probe)
+/* The far field, beam at (0,0), times exp(i phase), phase of (y^2 + x^2, y^2 - x^2, 2 y x), to the
+ * probe. */
+static int from_far_field(struct dev *d, size_t n, const double phase[3], float complex *far,
+			  float complex *probe)
 {
 	for (size_t y = 0; y < n; y++)
 		for (size_t x = 0; x < n; x++) {
 			double qy = detector(y, n), qx = detector(x, n);
 
-			far[y * n + x] *= (float complex)cexp(I * (phase[0] * (qy * qy + qx * qx) + phase[1] * (qy * qy - qx * qx) +
+			far[y * n + x] *= (float complex)cexp(I * (phase[0] * (qy * qy + qx * qx) +
+								   phase[1] * (qy * qy - qx * qx) +
 								   2 * phase[2] * qy * qx));
 		}
 	if (transform_host(d, FFT_BACKWARD, n, n, far) != 0)
@@ -33,7 +36,8 @@ static int from_far_field(struct dev *d, size_t n, const double phase[3], float 
 	return 0;
 }
 
-int probe_disc(struct dev *d, size_t n, double radius, double curvature, double edge, float complex *probe)
+int probe_disc(struct dev *d, size_t n, double radius, double curvature, double edge,
+	       float complex *probe)
 {
 	float complex *far = mem_try("probe", n * n, sizeof *far);
 	double limit = radius * (double)n;
@@ -62,7 +66,8 @@ int probe_data(struct dev *d, size_t n, const float *mean_d, double curvature, f
 	return probe_far(d, n, mean_d, (double[3]){ curvature, 0, 0 }, probe);
 }
 
-int probe_far(struct dev *d, size_t n, const float *mean_d, const double phase[3], float complex *probe)
+int probe_far(struct dev *d, size_t n, const float *mean_d, const double phase[3],
+	      float complex *probe)
 {
 	float complex *far = mem_try("probe", n * n, sizeof *far);
 	int rc;
@@ -76,7 +81,8 @@ int probe_far(struct dev *d, size_t n, const float *mean_d, const double phase[3
 	return rc;
 }
 
-int probe_defocus(struct dev *d, size_t n, double curvature, const float complex *from, float complex *probe)
+int probe_defocus(struct dev *d, size_t n, double curvature, const float complex *from,
+		  float complex *probe)
 {
 	float complex *far = mem_try("probe", n * n, sizeof *far);
 	int rc = -1;
@@ -128,7 +134,8 @@ static double moments(size_t n, size_t m, const float complex *modes, double at[
 	for (int a = 0; a < 2; a++)
 		at[a] = sum > 0 ? first[a] / sum : (double)(n / 2);
 	for (size_t i = 0; i < m * n * n; i++) {
-		double w = power_of(&modes[i]), c[2] = { (double)(i / n % n) - at[0], (double)(i % n) - at[1] };
+		double w = power_of(&modes[i]),
+		       c[2] = { (double)(i / n % n) - at[0], (double)(i % n) - at[1] };
 
 		for (int a = 0; a < 2; a++)
 			second[a] += w * c[a] * c[a];
@@ -147,7 +154,8 @@ static double norm(const double complex *q, size_t pixels)
 	return sqrt(sum);
 }
 
-/* q made orthogonal to basis[count] (orthonormal) and of norm 1; 0, or -1 if nothing but rounding is left of it */
+/* q made orthogonal to basis[count] (orthonormal) and of norm 1; 0, or -1 if nothing but rounding
+ * is left of it */
 static int gram_schmidt(const double complex *basis, size_t count, size_t pixels, double complex *q)
 {
 	double before = norm(q, pixels), left;
@@ -171,7 +179,8 @@ static int gram_schmidt(const double complex *basis, size_t count, size_t pixels
 }
 
 /* q = ((y - cy) / sy)^i ((x - cx) / sx)^j P */
-static void product(size_t n, const float complex *p, const double at[2], const double sd[2], int i, int j, double complex *q)
+static void product(size_t n, const float complex *p, const double at[2], const double sd[2], int i,
+		    int j, double complex *q)
 {
 	for (size_t y = 0; y < n; y++) {
 		double fy = pow(((double)y - at[0]) / sd[0], i);
@@ -182,10 +191,12 @@ static void product(size_t n, const float complex *p, const double at[2], const 
 }
 
 /* Hermite-like modes behind basis[count] until there are `want`; returns how many there are. */
-static size_t extend(size_t n, const float complex *p, size_t count, size_t want, double complex *basis)
+static size_t extend(size_t n, const float complex *p, size_t count, size_t want,
+		     double complex *basis)
 {
 	double at[2], sd[2];
-	int last = (int)want + 8; /* orders are no more than modes; a probe of a few pixels has fewer than any number */
+	int last = (int)want + 8; /* orders are no more than modes; a probe of a few pixels has
+				     fewer than any number */
 
 	if (!(moments(n, 1, p, at, sd) > 0 && sd[0] > 0 && sd[1] > 0))
 		return count;
@@ -222,11 +233,13 @@ void probe_modes(size_t n, size_t have, size_t want, double power, float complex
 	memset(modes + have * pixels, 0, (want - have) * pixels * sizeof *modes);
 	for (size_t m = given; m < count; m++)
 		for (size_t i = 0; i < pixels; i++)
-			modes[(have + m - given) * pixels + i] = (float complex)(basis[m * pixels + i] * sqrt(power * total));
+			modes[(have + m - given) * pixels + i] =
+				(float complex)(basis[m * pixels + i] * sqrt(power * total));
 	free(basis);
 }
 
-/* A Hermitian [m][m] to diagonal form by Jacobi's rotations; V [m][m] gets the eigenvectors as columns. */
+/* A Hermitian [m][m] to diagonal form by Jacobi's rotations; V [m][m] gets the eigenvectors as
+ * columns. */
 static void jacobi(size_t m, double complex *A, double complex *V)
 {
 	for (size_t i = 0; i < m * m; i++)
@@ -251,7 +264,8 @@ static void jacobi(size_t m, double complex *A, double complex *V)
 				c = 1 / hypot(t, 1);
 				s = t * c * (a / size);
 				for (size_t i = 0; i < m; i++) { /* columns of A and V */
-					double complex u = A[i * m + p], v = A[i * m + q], w = V[i * m + p], z = V[i * m + q];
+					double complex u = A[i * m + p], v = A[i * m + q],
+						       w = V[i * m + p], z = V[i * m + q];
 
 					A[i * m + p] = c * u - conj(s) * v;
 					A[i * m + q] = s * u + c * v;
@@ -269,7 +283,8 @@ static void jacobi(size_t m, double complex *A, double complex *V)
 }
 
 /* Column `from` of V with its largest entry real positive, to column `to` of W. */
-static void take_column(size_t m, const double complex *V, size_t from, double complex *W, size_t to)
+static void take_column(size_t m, const double complex *V, size_t from, double complex *W,
+			size_t to)
 {
 	size_t top = 0;
 	double complex turn;
@@ -282,7 +297,8 @@ static void take_column(size_t m, const double complex *V, size_t from, double c
 		W[i * m + to] = V[i * m + from] * turn;
 }
 
-/* W [m][m]: eigenvectors of A in columns, strongest first; power [m] of the eigenvalues, as shares */
+/* W [m][m]: eigenvectors of A in columns, strongest first; power [m] of the eigenvalues, as shares
+ */
 static void basis_of(size_t m, double complex *A, double complex *W, double *power)
 {
 	double complex *V = mem_new(m * m, sizeof *V);
@@ -325,7 +341,8 @@ void probe_orthogonalise(size_t n, size_t m, float complex *modes, double *power
 			double complex dot = 0;
 
 			for (size_t r = 0; r < pixels; r++)
-				dot += conj((double complex)modes[i * pixels + r]) * modes[j * pixels + r];
+				dot += conj((double complex)modes[i * pixels + r]) *
+				       modes[j * pixels + r];
 			A[i * m + j] = i == j ? creal(dot) : dot;
 			A[j * m + i] = conj(A[i * m + j]);
 		}
@@ -356,7 +373,8 @@ double probe_diameter(size_t n, size_t m, const float complex *modes)
 {
 	enum { PER_PX = 32 };
 	size_t bins = 2 * PER_PX * n + 1, b = 0;
-	double *ring = mem_new(bins, sizeof *ring), at[2], sd[2], total = moments(n, m, modes, at, sd), inside = 0, radius = 0;
+	double *ring = mem_new(bins, sizeof *ring), at[2], sd[2],
+	       total = moments(n, m, modes, at, sd), inside = 0, radius = 0;
 
 	for (size_t i = 0; i < m * n * n; i++) {
 		double r = hypot((double)(i / n % n) - at[0], (double)(i % n) - at[1]);

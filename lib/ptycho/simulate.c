@@ -20,7 +20,8 @@ static double uniform(uint64_t seed, enum stream stream, uint64_t k)
 /* Box and Muller, of counters 2k and 2k + 1 */
 static double normal(uint64_t seed, enum stream stream, uint64_t k)
 {
-	return sqrt(-2 * log(1 - uniform(seed, stream, 2 * k))) * cos(2 * M_PI * uniform(seed, stream, 2 * k + 1));
+	return sqrt(-2 * log(1 - uniform(seed, stream, 2 * k))) *
+	       cos(2 * M_PI * uniform(seed, stream, 2 * k + 1));
 }
 
 /* ---- the scan */
@@ -30,8 +31,10 @@ void sim_positions(size_t k, double step, double jitter, uint64_t seed, double (
 	size_t columns = (size_t)ceil(sqrt((double)k));
 
 	for (size_t i = 0; i < k; i++) {
-		pos[i][0] = (double)(i / columns) * step + jitter * (2 * uniform(seed, AT_POSITION, 2 * i) - 1);
-		pos[i][1] = (double)(i % columns) * step + jitter * (2 * uniform(seed, AT_POSITION, 2 * i + 1) - 1);
+		pos[i][0] = (double)(i / columns) * step +
+			    jitter * (2 * uniform(seed, AT_POSITION, 2 * i) - 1);
+		pos[i][1] = (double)(i % columns) * step +
+			    jitter * (2 * uniform(seed, AT_POSITION, 2 * i + 1) - 1);
 	}
 }
 
@@ -71,7 +74,8 @@ static void mix_row(void *context, size_t y, int member)
 	for (size_t i = y * f->w; i < (y + 1) * f->w; i++) {
 		double b = fmin(fmax(8 * (double)crealf(f->b[i]), 0), 1);
 
-		f->a[i] = (float complex)((1 - f->absorption * b) * cexp(I * f->phase * crealf(f->a[i]) / f->top));
+		f->a[i] = (float complex)((1 - f->absorption * b) *
+					  cexp(I * f->phase * crealf(f->a[i]) / f->top));
 	}
 }
 
@@ -83,10 +87,12 @@ static void siemens_row(void *context, size_t y, int member)
 	(void)member;
 	for (size_t x = 0; x < f->w; x++) {
 		double dx = (double)x - (double)(f->w / 2), turn = atan2(dy, dx) / spoke;
-		double edge = (0.25 - fabs(turn - floor(turn) - 0.5)) * spoke * hypot(dy, dx); /* px inside a spoke */
+		double edge = (0.25 - fabs(turn - floor(turn) - 0.5)) * spoke *
+			      hypot(dy, dx); /* px inside a spoke */
 		double inside = fmin(fmax(edge + 0.5, 0), 1);
 
-		f->a[y * f->w + x] = (float complex)((1 - f->absorption * inside) * cexp(I * f->phase * inside));
+		f->a[y * f->w + x] =
+			(float complex)((1 - f->absorption * inside) * cexp(I * f->phase * inside));
 	}
 }
 
@@ -104,7 +110,8 @@ static int random_slice(struct dev *d, struct field *f)
 	f->a = b;
 	team_run(dev_threads(d), f->h, normal_row, f);
 	f->a = a;
-	if (transform_smooth(d, f->h, f->w, 3, a) != 0 || transform_smooth(d, f->h, f->w, 4, b) != 0)
+	if (transform_smooth(d, f->h, f->w, 3, a) != 0 ||
+	    transform_smooth(d, f->h, f->w, 4, b) != 0)
 		goto done;
 	f->top = 0;
 	for (size_t i = 0; i < pixels; i++)
@@ -117,12 +124,15 @@ done:
 	return rc;
 }
 
-int sim_object(struct dev *d, enum sim_object kind, size_t slices, size_t h, size_t w, uint64_t seed, float complex *object)
+int sim_object(struct dev *d, enum sim_object kind, size_t slices, size_t h, size_t w,
+	       uint64_t seed, float complex *object)
 {
 	double part = 1 / (double)slices;
 
 	for (size_t l = 0; l < slices; l++) {
-		struct field f = { .h = h, .w = w, .first = l * h * w, .seed = seed, .a = object + l * h * w };
+		struct field f = {
+			.h = h, .w = w, .first = l * h * w, .seed = seed, .a = object + l * h * w
+		};
 
 		f.phase = part * (kind == SIM_RANDOM ? 1.2 : 1);
 		f.absorption = part * 0.2;
@@ -216,31 +226,46 @@ static double frequency(size_t i, size_t n)
 void sim_propagator(size_t n, double z, double wavelength, double dx, float complex *H)
 {
 	for (size_t i = 0; i < n * n; i++) {
-		double u = wavelength / dx * frequency(i / n, n), v = wavelength / dx * frequency(i % n, n);
+		double u = wavelength / dx * frequency(i / n, n),
+		       v = wavelength / dx * frequency(i % n, n);
 		double along = 1 - u * u - v * v;
 
-		H[i] = along < 0 ? 0 : (float complex)cexp(2 * M_PI * I * (z / wavelength * sqrt(along)));
+		H[i] = along < 0
+			       ? 0
+			       : (float complex)cexp(2 * M_PI * I * (z / wavelength * sqrt(along)));
 	}
 }
 
 static struct fft *plan(struct simulator *s, enum fft_kind kind)
 {
-	struct fft_desc desc = { .kind = kind, .ny = s->n, .nx = s->n, .batch = s->room * s->modes };
+	struct fft_desc desc = {
+		.kind = kind, .ny = s->n, .nx = s->n, .batch = s->room * s->modes
+	};
 
 	return fft_new(s->d, &desc);
 }
 
-int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_t modes, const float complex *probe, size_t slices, size_t h,
-		   size_t w, const float complex *object, const float complex *H, bool subpixel)
+int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_t modes,
+		   const float complex *probe, size_t slices, size_t h, size_t w,
+		   const float complex *object, const float complex *H, bool subpixel)
 {
 	enum { AT_ONCE = 16 << 20 }; /* bytes of waves: two cores' caches, and enough for a GPU */
 	size_t frame = modes * n * n * sizeof(float complex), bytes = dev_mem(d) / 4;
 
-	*s = (struct simulator){ .d = d, .n = n, .modes = modes, .slices = slices, .h = h, .w = w, .object = object, .probe = probe, .H = H };
+	*s = (struct simulator){ .d = d,
+				 .n = n,
+				 .modes = modes,
+				 .slices = slices,
+				 .h = h,
+				 .w = w,
+				 .object = object,
+				 .probe = probe,
+				 .H = H };
 	if (bytes > AT_ONCE)
 		bytes = AT_ONCE;
 	s->room = bytes / frame ? bytes / frame : 1;
-	s->room = (k + (k - 1) / s->room) / ((k - 1) / s->room + 1); /* batches of nearly equal size */
+	s->room = (k + (k - 1) / s->room) /
+		  ((k - 1) / s->room + 1); /* batches of nearly equal size */
 	s->wave = buf_new(d, s->room * frame);
 	if (!s->wave || !(s->forward = plan(s, FFT_FORWARD)))
 		return -1;
@@ -291,10 +316,12 @@ static void shift_frame(void *context, size_t k, int member)
 	window_split(p->place[k][1], &whole, &fx);
 	for (size_t y = 0; y < n; y++) {
 		for (size_t x = 0; x < n; x++) {
-			float complex turn = (float complex)cexp(-2 * M_PI * I * (fy * frequency(y, n) + fx * frequency(x, n)));
+			float complex turn = (float complex)cexp(
+				-2 * M_PI * I * (fy * frequency(y, n) + fx * frequency(x, n)));
 
 			for (size_t m = 0; m < p->s->modes; m++)
-				wave[(m * n + y) * n + x] = turn * p->s->probe_f[(m * n + y) * n + x];
+				wave[(m * n + y) * n + x] =
+					turn * p->s->probe_f[(m * n + y) * n + x];
 		}
 	}
 }
@@ -319,7 +346,8 @@ static void meet_object(void *context, size_t k, int member)
 	window_split(p->place[k][0], &row, &f);
 	window_split(p->place[k][1], &column, &f);
 	for (size_t i = 0; i < modes * n; i++) {
-		const float complex *o = p->slice + ((size_t)row + i % n) * p->s->w + (size_t)column;
+		const float complex *o =
+			p->slice + ((size_t)row + i % n) * p->s->w + (size_t)column;
 		float complex *wave = p->wave + (k * modes * n + i) * n;
 
 		for (size_t x = 0; x < n; x++)
@@ -352,13 +380,14 @@ static void detect(void *context, size_t k, int member)
 		const float complex *wave = p->wave + (k * p->s->modes + m) * pixels;
 
 		for (size_t i = 0; i < pixels; i++)
-			v[i] += scale * (crealf(wave[i]) * crealf(wave[i]) + cimagf(wave[i]) * cimagf(wave[i]));
+			v[i] += scale * (crealf(wave[i]) * crealf(wave[i]) +
+					 cimagf(wave[i]) * cimagf(wave[i]));
 	}
 }
 
 /* The tasks, one after another, on the waves of the batch. */
-static int on_host(struct simulator *s, struct pass *p, size_t count, enum map_mode mode, void (*first)(void *, size_t, int),
-		   void (*then)(void *, size_t, int))
+static int on_host(struct simulator *s, struct pass *p, size_t count, enum map_mode mode,
+		   void (*first)(void *, size_t, int), void (*then)(void *, size_t, int))
 {
 	p->wave = buf_map(s->wave, mode);
 	if (!p->wave)
@@ -378,13 +407,16 @@ int simulator_frames(struct simulator *s, const double (*place)[2], size_t count
 		if (on_host(s, &p, count, MAP_WRITE | MAP_DISCARD, start_frame, meet_object) != 0)
 			return -1;
 	} else if (on_host(s, &p, count, MAP_WRITE | MAP_DISCARD, shift_frame, NULL) != 0 ||
-		   fft_run(s->backward, s->wave, 0, s->wave, 0) != 0 || on_host(s, &p, count, both, meet_object, NULL) != 0) {
+		   fft_run(s->backward, s->wave, 0, s->wave, 0) != 0 ||
+		   on_host(s, &p, count, both, meet_object, NULL) != 0) {
 		return -1;
 	}
 	for (size_t l = 1; l < s->slices; l++) {
 		p.slice = s->object + l * s->h * s->w;
-		if (fft_run(s->forward, s->wave, 0, s->wave, 0) != 0 || on_host(s, &p, count, both, propagate, NULL) != 0 ||
-		    fft_run(s->backward, s->wave, 0, s->wave, 0) != 0 || on_host(s, &p, count, both, meet_object, NULL) != 0)
+		if (fft_run(s->forward, s->wave, 0, s->wave, 0) != 0 ||
+		    on_host(s, &p, count, both, propagate, NULL) != 0 ||
+		    fft_run(s->backward, s->wave, 0, s->wave, 0) != 0 ||
+		    on_host(s, &p, count, both, meet_object, NULL) != 0)
 			return -1;
 	}
 	if (fft_run(s->forward, s->wave, 0, s->wave, 0) != 0)

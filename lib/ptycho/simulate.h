@@ -1,7 +1,9 @@
-/* lib/ptycho/simulate.h: scans of a known object by a known probe (spec: ptychosim).  Random numbers are counters of rng_key(seed,
- * stream, k): positions stream 1, object 2 and 3, dead pixels 4, errors of positions 5, photons 6; they depend on no thread.
+/* lib/ptycho/simulate.h: scans of a known object by a known probe (spec: ptychosim).  Random
+ * numbers are counters of rng_key(seed, stream, k): positions stream 1, object 2 and 3, dead pixels
+ * 4, errors of positions 5, photons 6; they depend on no thread.
  *
- * Frames have the beam at (0,0) but where a layout is named; positions are (row, column) in object pixels. */
+ * Frames have the beam at (0,0) but where a layout is named; positions are (row, column) in object
+ * pixels. */
 #ifndef PTYCHO_SIMULATE_H
 #define PTYCHO_SIMULATE_H
 
@@ -21,42 +23,48 @@ void sim_errors(size_t k, double sigma, uint64_t seed, double (*pos)[2]);
 
 enum sim_object { SIM_RANDOM, SIM_SIEMENS };
 
-/* object [slices][h][w], each slice with its part of the phase and the absorption: random: smooth fields, phase up to 1.2 rad, absorption
- * up to 0.2; siemens: 36 spokes of amplitude 0.8 and 1 rad around the middle, edges 1 px wide.  0, or -1 after reporting. */
-int sim_object(struct dev *d, enum sim_object kind, size_t slices, size_t h, size_t w, uint64_t seed, float complex *object);
+/* object [slices][h][w], each slice with its part of the phase and the absorption: random: smooth
+ * fields, phase up to 1.2 rad, absorption up to 0.2; siemens: 36 spokes of amplitude 0.8 and 1 rad
+ * around the middle, edges 1 px wide.  0, or -1 after reporting. */
+int sim_object(struct dev *d, enum sim_object kind, size_t slices, size_t h, size_t w,
+	       uint64_t seed, float complex *object);
 
 /* mask [n][n]: 0 for the `count` pixels of smallest key, 1 for all others. */
 void sim_dead(size_t n, size_t count, uint64_t seed, unsigned char *mask);
 
-/* Propagation by z between slices: H = exp(2 pi i z / lambda sqrt(1 - lambda^2 (u^2 + v^2))), 0 where evanescent; H [n][n], zero
- * frequency first.  Lengths in metres, dx of a pixel. */
+/* Propagation by z between slices: H = exp(2 pi i z / lambda sqrt(1 - lambda^2 (u^2 + v^2))), 0
+ * where evanescent; H [n][n], zero frequency first.  Lengths in metres, dx of a pixel. */
 void sim_propagator(size_t n, double z, double wavelength, double dx, float complex *H);
 
 /* ---- intensities.  Batches of frames on the device. */
 struct simulator {
 	struct dev *d;
 	size_t n, modes, slices, h, w;
-	const float complex *object, *probe;	/* the caller's, until simulator_clear */
-	float complex *probe_f;			/* its spectrum / n^2, with subpixel; else NULL */
-	const float complex *H;			/* of sim_propagator, the caller's; slices > 1 */
-	size_t room;				/* frames of a batch */
-	struct buf *wave;			/* [room][modes][n][n] complex64 */
+	const float complex *object, *probe; /* the caller's, until simulator_clear */
+	float complex *probe_f;		     /* its spectrum / n^2, with subpixel; else NULL */
+	const float complex *H;		     /* of sim_propagator, the caller's; slices > 1 */
+	size_t room;			     /* frames of a batch */
+	struct buf *wave;		     /* [room][modes][n][n] complex64 */
 	struct fft *forward, *backward;
 };
 
-/* For k > 0 frames in all; probe [modes][n][n], object [slices][h][w].  0, or -1 after reporting; simulator_clear is fine in every case. */
-int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_t modes, const float complex *probe, size_t slices, size_t h,
-		   size_t w, const float complex *object, const float complex *H, bool subpixel);
+/* For k > 0 frames in all; probe [modes][n][n], object [slices][h][w].  0, or -1 after reporting;
+ * simulator_clear is fine in every case. */
+int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_t modes,
+		   const float complex *probe, size_t slices, size_t h, size_t w,
+		   const float complex *object, const float complex *H, bool subpixel);
 
-/* Frames whose windows are at place[count], count <= room, whole on the canvas: intensity [count][n][n], photons. */
+/* Frames whose windows are at place[count], count <= room, whole on the canvas: intensity
+ * [count][n][n], photons. */
 int simulator_frames(struct simulator *s, const double (*place)[2], size_t count, float *intensity);
 void simulator_clear(struct simulator *s);
 
-/* Frames first ... first + count - 1 [n][n] to counts of Poisson's distribution, a stream for each frame. */
+/* Frames first ... first + count - 1 [n][n] to counts of Poisson's distribution, a stream for each
+ * frame. */
 void sim_poisson(float *frames, size_t first, size_t count, size_t n, uint64_t seed, int threads);
 
-/* source[i] = which pixel of a frame with the beam at (0,0) is pixel i of the file's: beam-centred (n/2, n/2), then turned by `op`, then
- * with `corner` back to a beam at (0,0). */
+/* source[i] = which pixel of a frame with the beam at (0,0) is pixel i of the file's: beam-centred
+ * (n/2, n/2), then turned by `op`, then with `corner` back to a beam at (0,0). */
 void sim_layout(size_t n, enum d4 op, bool corner, size_t *source);
 
 #endif

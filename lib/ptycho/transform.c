@@ -10,7 +10,8 @@ int transform_host(struct dev *d, enum fft_kind kind, size_t ny, size_t nx, floa
 	struct buf *b = f ? buf_new(d, bytes) : NULL;
 	int rc = -1;
 
-	if (b && buf_write(b, 0, a, bytes) == 0 && fft_run(f, b, 0, b, 0) == 0 && buf_read(b, 0, a, bytes) == 0)
+	if (b && buf_write(b, 0, a, bytes) == 0 && fft_run(f, b, 0, b, 0) == 0 &&
+	    buf_read(b, 0, a, bytes) == 0)
 		rc = 0;
 	buf_free(b);
 	fft_free(f);
