@@ -26,8 +26,10 @@ int probe_data(struct dev *d, size_t n, const float *mean_d, double curvature,
 int probe_defocus(struct dev *d, size_t n, double curvature, const float complex *from,
 		  float complex *probe);
 
-/* The same with the phase c (y^2 + x^2) + a (y^2 - x^2) + 2 b y x of the far field, phase = (c, a, b). */
-int probe_far(struct dev *d, size_t n, const float *mean_d, const double phase[3], float complex *probe);
+/* The same with the phase c (y^2 + x^2) + a (y^2 - x^2) + 2 b y x of the far field, phase = (c, a,
+ * b). */
+int probe_far(struct dev *d, size_t n, const float *mean_d, const double phase[3],
+	      float complex *probe);
 
 /* Gaussian amplitude of full width at half maximum `fwhm` px of the intensity. */
 void probe_gauss(size_t n, double fwhm, float complex *probe);
