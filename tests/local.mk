@@ -153,3 +153,6 @@ tests_unit_ptycho_simulate_SOURCES = tests/unit-ptycho-simulate.c
 TOOL_TESTS += tests/t4000-ptychosim.t
 check_PROGRAMS += tests/tiffframes
 tests_tiffframes_SOURCES = tests/tiffframes.c
+check_PROGRAMS += tests/ptychotif
+tests_ptychotif_SOURCES = tests/ptychotif.c
+TOOL_TESTS += tests/t4110-ptycho-input.t
