@@ -104,8 +104,8 @@ kernel void projection_relax(global float2 *restrict wave, global const void *re
 
 /* ---- from sums over all frames, x and num [items][total], den [total] */
 
-/* x = (c x + num) / (c + den) where den > 0; num = the change of x */
-kernel void projection_blend(global float2 *restrict x, global float2 *restrict num, global const float *restrict den,
+/* num = (c x + num) / (c + den) where den > 0, else x */
+kernel void projection_blend(global float2 *restrict num, global const float2 *restrict x, global const float *restrict den,
 			     ulong total, int items, float c)
 {
 	size_t i = (size_t)VEC * get_global_id(0);
@@ -122,13 +122,12 @@ kernel void projection_blend(global float2 *restrict x, global float2 *restrict 
 
 	v.x = CHOOSE(any, (c * old.x + s.x) * k, old.x);
 	v.y = CHOOSE(any, (c * old.y + s.y) * k, old.y);
-	vc_store(x + at, left, v);
-	vc_store(num + at, left, vc_sub(v, old));
+	vc_store(num + at, left, v);
 }
 
-/* to = x + num / (c + den), c > 0; `to` may be one of the others */
-kernel void projection_add(global float2 *to, global const float2 *x, global const float2 *num,
-			   global const float *restrict den, ulong total, int items, float c)
+/* num = x + num / (c + den), c > 0 */
+kernel void projection_add(global float2 *restrict num, global const float2 *restrict x, global const float *restrict den,
+			   ulong total, int items, float c)
 {
 	size_t i = (size_t)VEC * get_global_id(0);
 	int m = get_global_id(1);
@@ -139,5 +138,5 @@ kernel void projection_add(global float2 *to, global const float2 *x, global con
 	size_t at = m * total + i;
 	vf k = 1 / (c + vf_load(den + i, left));
 
-	vc_store(to + at, left, vc_add(vc_load(x + at, left), vc_scale(k, vc_load(num + at, left))));
+	vc_store(num + at, left, vc_add(vc_load(x + at, left), vc_scale(k, vc_load(num + at, left))));
 }

@@ -23,7 +23,6 @@ static void ml_end(struct ptycho *p, void *kept)
 {
 	struct ml *k = kept;
 
-	(void)p;
 	if (!k)
 		return;
 	buf_free(k->g_object);
@@ -31,7 +30,8 @@ static void ml_end(struct ptycho *p, void *kept)
 	buf_free(k->h_object);
 	buf_free(k->h_probe);
 	buf_free(k->a);
-	buf_free(k->b);
+	if (k->b != p->scratch)
+		buf_free(k->b);
 	buf_free(k->h_shifted);
 	free(k);
 }
@@ -48,9 +48,12 @@ static int ml_begin(struct ptycho *p, const struct stage *s, void **kept)
 	k->g_probe = k->h_object ? buf_new(p->d, buf_bytes(p->probe)) : NULL;
 	k->h_probe = k->g_probe ? buf_new(p->d, buf_bytes(p->probe)) : NULL;
 	k->a = k->h_probe ? buf_new(p->d, buf_bytes(p->wave)) : NULL;
-	k->b = k->a ? buf_new(p->d, buf_bytes(p->wave)) : NULL;
-	if (k->b && p->o.subpixel)
+	if (k->a && p->o.subpixel) {
+		k->b = p->scratch; /* of no use to steps along the line */
 		k->h_shifted = buf_new(p->d, buf_bytes(p->wave));
+	} else if (k->a) {
+		k->b = buf_new(p->d, buf_bytes(p->wave));
+	}
 	if (!k->b || (p->o.subpixel && !k->h_shifted) || dev_load(p->d, "ptycho_ml") != 0)
 		return -1;
 	return buf_zero(k->g_object) != 0 || buf_zero(k->g_probe) != 0 || buf_zero(k->h_object) != 0 ||

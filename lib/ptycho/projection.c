@@ -18,10 +18,9 @@ static int projection_begin(struct ptycho *p, const struct stage *s, void **kept
 {
 	struct projection *k = mem_new(1, sizeof *k);
 
-	(void)s;
 	*kept = k;
 	k->factor = buf_new(p->d, p->room * sizeof(float));
-	return !k->factor || dev_load(p->d, "ptycho_projection") != 0 || waves_init(p, &k->psi, p->room) != 0 ? -1 : 0;
+	return !k->factor || dev_load(p->d, "ptycho_projection") != 0 || waves_init(p, &k->psi, p->room, s->engine == &engine_er && s->inner == 1 ? WAVES_SPARE : WAVES_STATE) != 0 ? -1 : 0;
 }
 
 static void projection_end(struct ptycho *p, void *kept)
@@ -67,38 +66,59 @@ static int zero_object(struct ptycho *p)
 	return buf_zero(p->U) != 0 || buf_zero(p->W) != 0 ? -1 : 0;
 }
 
+/* x <- (c x + num) / (c + den), x and num [items][total]; num holds what x was */
+static int blend(struct ptycho *p, struct buf **x, struct buf **num, struct buf *den, uint64_t total, size_t items, double c)
+{
+	struct buf *old = *x, *sum = *num;
+
+	*x = sum;
+	*num = old;
+	return dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), items), ARG(sum), ARG(old), ARG(den),
+		       ARG(total), INT(items), FLOAT(c));
+}
+
 /* O <- (c O + U) / (c + W), c = 1e-4 max W */
 static int blend_object(struct ptycho *p)
 {
-	uint64_t total = p->h * p->w;
 	double most;
 
-	if (model_max(p->W, total, &most) != 0)
+	if (model_max(p->W, p->h * p->w, &most) != 0)
 		return -1;
-	return dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), 1), ARG(p->object), ARG(p->U),
-		       ARG(p->W), ARG(total), INT(1), FLOAT(1e-4 * most));
+	return blend(p, &p->object, &p->U, p->W, p->h * p->w, 1, 1e-4 * most);
 }
 
-/* P <- (c P + g) / (c + V), c = 1e-9 K, from all waves; *change = |new - old| / |new| */
-static int blend_probe(struct ptycho *p, struct waves *psi, double *change)
+/* psi = P O + chi of the block at hand: computed in the buffer that keeps it */
+static int project(struct ptycho *p, struct buf *object, struct buf *psi, bool sums)
 {
-	uint64_t total = p->n * p->n;
-	double moved, power;
+	struct buf *probes = model_probes(p, p->probe, p->shifted);
+
+	if (!probes || model_waves(p, probes, object, psi, false) != 0 || model_forward(p, psi) != 0 ||
+	    model_replace(p, psi) != 0 || model_backward(p, psi) != 0 || model_waves(p, probes, object, psi, true) != 0)
+		return -1;
+	return sums ? model_gather_object(p, probes, psi, p->U, p->W, false) : 0;
+}
+
+/* P <- (c P + g) / (c + V), c = 1e-9 K, from all waves; *change = |new - old| / |new|.  was: the object that waves which are not kept
+ * come from. */
+static int blend_probe(struct ptycho *p, struct waves *psi, struct buf *was, double *change)
+{
+	size_t all = p->modes * p->n * p->n;
+	double old, both, power;
 
 	for (size_t first = 0; first < p->k; first += psi->block) {
 		struct buf *wave = waves_get(p, psi, first, true);
 
 		if (!wave || model_block(p, first, block_at(p, psi, first)) != 0 ||
+		    (!waves_kept(psi) && project(p, was, wave, false) != 0) ||
 		    model_gather_probe(p, p->object, wave, p->g, p->V, first == 0) != 0)
 			return -1;
 	}
 	if (model_gather_probe_end(p, p->g) != 0 ||
-	    dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), p->modes), ARG(p->probe), ARG(p->g),
-		    ARG(p->V), ARG(total), INT(p->modes), FLOAT(1e-9 * (double)p->k)) != 0 ||
-	    model_dot(p->g, p->g, p->modes * total, &moved) != 0 ||
-	    model_dot(p->probe, p->probe, p->modes * total, &power) != 0)
+	    blend(p, &p->probe, &p->g, p->V, p->n * p->n, p->modes, 1e-9 * (double)p->k) != 0 ||
+	    model_dot(p->g, p->g, all, &old) != 0 || model_dot(p->g, p->probe, all, &both) != 0 ||
+	    model_dot(p->probe, p->probe, all, &power) != 0)
 		return -1;
-	*change = sqrt(moved / power);
+	*change = sqrt(fmax(0, old - 2 * both + power) / power);
 	return 0;
 }
 
@@ -125,7 +145,7 @@ static int overlap(struct ptycho *p, const struct stage *s, struct waves *psi, l
 			return -1;
 		if (!probe)
 			return 0;
-		if (blend_probe(p, psi, &change) != 0)
+		if (blend_probe(p, psi, object ? p->U : p->object, &change) != 0)
 			return -1;
 		if (change < 0.05)
 			return 0;
@@ -220,7 +240,6 @@ static int raar_iterate(struct ptycho *p, const struct stage *s, long j, void *k
 	return iterate_waves(p, s, j, kept, &(struct mix){ s->beta, s->beta, 1 - 2 * s->beta, bound_of(p, s) }, row);
 }
 
-/* psi = P O + chi: computed in the buffer that keeps it */
 static int er_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
 {
 	struct projection *k = kept;
@@ -229,15 +248,10 @@ static int er_iterate(struct ptycho *p, const struct stage *s, long j, void *kep
 	if (zero_object(p) != 0)
 		return -1;
 	for (size_t first = 0; first < p->k; first += k->psi.block) {
-		struct buf *psi = waves_get(p, &k->psi, first, false), *probes;
+		struct buf *psi = waves_get(p, &k->psi, first, false);
 
-		if (!psi || model_block(p, first, block_at(p, &k->psi, first)) != 0)
-			return -1;
-		probes = model_probes(p, p->probe, p->shifted);
-		if (!probes || model_waves(p, probes, p->object, psi, false) != 0 || model_forward(p, psi) != 0 ||
-		    model_replace(p, psi) != 0 || model_backward(p, psi) != 0 ||
-		    model_waves(p, probes, p->object, psi, true) != 0 ||
-		    model_gather_object(p, probes, psi, p->U, p->W, false) != 0 || waves_put(p, &k->psi, first) != 0)
+		if (!psi || model_block(p, first, block_at(p, &k->psi, first)) != 0 ||
+		    project(p, p->object, psi, true) != 0 || waves_put(p, &k->psi, first) != 0)
 			return -1;
 	}
 	model_errors_row(p, row);

@@ -81,8 +81,8 @@ struct ptycho {
 	struct buf *top;		/* [tiles] float: maxima */
 	int32_t *bins;			/* scratch of the host */
 	struct buf *cover;		/* int: positions in the batch, ascending, tile by tile */
-	struct buf *U, *W;		/* [h][w] complex64, float: sums on the canvas, of any engine */
-	struct buf *g, *V;		/* [modes][n][n] complex64, [n][n] float: sums on the probe */
+	struct buf *U, *W;		/* [h][w] complex64, float: sums on the canvas, of any engine; U may be exchanged with `object` */
+	struct buf *g, *V;		/* [modes][n][n] complex64, [n][n] float: sums on the probe; g with `probe` */
 	struct positions *positions;	/* positions.h; NULL until they are refined */
 	struct fft_cache {
 		size_t batch;

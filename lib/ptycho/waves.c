@@ -18,12 +18,16 @@ static bool fits(const struct ptycho *p)
 	return used < all && need < all - used && lists < all - used - need;
 }
 
-int waves_init(struct ptycho *p, struct waves *w, size_t block)
+int waves_init(struct ptycho *p, struct waves *w, size_t block, enum waves_for what)
 {
 	*w = (struct waves){ .block = block, .blocks = (p->k + block - 1) / block };
-	if (!fits(p)) {
-		w->host = mem_try("exit waves", p->k, wave_bytes(p));
-		w->stage = w->host ? buf_new(p->d, block * wave_bytes(p)) : NULL;
+	if (what == WAVES_SPARE || !fits(p)) {
+		if (what == WAVES_STATE || mem_mul(p->k, wave_bytes(p)) <= dev_mem(p->d)) {
+			w->host = mem_try("exit waves", p->k, wave_bytes(p));
+			if (!w->host)
+				return -1;
+		}
+		w->stage = buf_new(p->d, block * wave_bytes(p));
 		return w->stage ? 0 : -1;
 	}
 	w->on_device = mem_new(w->blocks, sizeof(struct buf *));
@@ -47,6 +51,11 @@ void waves_free(struct waves *w)
 	*w = (struct waves){ 0 };
 }
 
+bool waves_kept(const struct waves *w)
+{
+	return w->on_device || w->host;
+}
+
 static size_t block_bytes(const struct ptycho *p, const struct waves *w, size_t first)
 {
 	return (p->k - first < w->block ? p->k - first : w->block) * wave_bytes(p);
@@ -56,14 +65,14 @@ struct buf *waves_get(struct ptycho *p, struct waves *w, size_t first, bool read
 {
 	if (w->on_device)
 		return w->on_device[first / w->block];
-	if (read && buf_write(w->stage, 0, w->host + first * p->modes * p->n * p->n, block_bytes(p, w, first)) != 0)
+	if (read && w->host && buf_write(w->stage, 0, w->host + first * p->modes * p->n * p->n, block_bytes(p, w, first)) != 0)
 		return NULL;
 	return w->stage;
 }
 
 int waves_put(struct ptycho *p, struct waves *w, size_t first)
 {
-	if (w->on_device)
+	if (!w->host)
 		return 0;
 	return buf_read(w->stage, 0, w->host + first * p->modes * p->n * p->n, block_bytes(p, w, first));
 }
