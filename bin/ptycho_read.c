@@ -89,6 +89,7 @@ static int read_object(struct work *w, const char *path)
 	if (!w->object)
 		goto done;
 	to_complex(&a, 1, w->object);
+	w->known = mem_new(n, sizeof *w->known);
 	for (size_t i = 0; i < n; i++) {
 		float re = crealf(w->object[i]), im = cimagf(w->object[i]);
 
@@ -96,7 +97,8 @@ static int read_object(struct work *w, const char *path)
 			error("'%s': row %zu, column %zu is infinite, expected numbers or NaN", path, i / a.nx, i % a.nx);
 			goto done;
 		}
-		if (isnan(re) || isnan(im))
+		w->known[i] = !isnan(re) && !isnan(im);
+		if (!w->known[i])
 			w->object[i] = w->o->object_value;
 	}
 	rc = 0;
@@ -208,6 +210,7 @@ void work_clear(struct work *w)
 	free(w->s);
 	free(w->probe);
 	free(w->object);
+	free(w->known);
 	free(w->end);
 	free(w->err);
 	free(w->intensity);

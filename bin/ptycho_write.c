@@ -165,7 +165,7 @@ static bool *inside(const struct work *w)
 	return in;
 }
 
-/* Re, Im, coverage; NaN where too little light fell. */
+/* Re, Im, coverage; NaN where too little light fell, unless the start object was known there: nothing erases it. */
 static int object_pages(const struct work *w, const char *what, struct array *a)
 {
 	size_t area = w->canvas[0] * w->canvas[1];
@@ -178,7 +178,7 @@ static int object_pages(const struct work *w, const char *what, struct array *a)
 	v = a->data;
 	for (size_t i = 0; rc == 0 && i < area; i++) {
 		v[2 * area + i] = most > 0 ? w->light[i] / most : 0;
-		if (!in[i] || (double)v[2 * area + i] < w->o->coverage)
+		if ((!in[i] || (double)v[2 * area + i] < w->o->coverage) && !(w->known && w->known[i]))
 			v[i] = v[area + i] = NAN;
 	}
 	free(in);
@@ -202,17 +202,39 @@ static int phase_pages(const struct array *object, const char *what, struct arra
 	return 0;
 }
 
-static int write_preview(const struct work *w, const struct job *j, struct array *polar)
+/* Amplitudes of the modes side by side, each pixel `times` times. */
+static int mode_picture(const struct work *w, const char *what, size_t times, struct array *a)
 {
-	struct preview p = { .map = MAP_PHASE, .unit = "rad", .pixel_um = w->scan.pixel_m * 1e6 };
-	size_t area = polar->ny * polar->nx;
-	struct array phase = *polar;
-	char *path = product(j, "_preview.png");
-	int rc;
+	size_t n = w->frames.n;
+	float *v;
 
-	phase.nz = 1;
-	phase.data = (float *)polar->data + area;
-	rc = png_preview(path, &phase, &p);
+	if (array_init(a, what, DT_F32, 1, n * times, w->modes * n * times) != 0)
+		return -1;
+	v = a->data;
+	for (size_t y = 0; y < a->ny; y++)
+		for (size_t x = 0; x < a->nx; x++) {
+			size_t m = x / (n * times), c = x / times % n;
+
+			v[y * a->nx + x] = cabsf(w->probe[(m * n + y / times) * n + c]);
+		}
+	return 0;
+}
+
+/* Amplitude and phase of the object, modes, and the course of R. */
+static int write_preview(const struct work *w, const struct job *j, const struct array *polar)
+{
+	size_t area = polar->ny * polar->nx, times = polar->ny / (2 * w->frames.n) + 1;
+	struct preview p[3] = { { MAP_GREY, "", w->scan.pixel_m * 1e6 }, { MAP_PHASE, "rad", w->scan.pixel_m * 1e6 },
+				{ MAP_GREY, "", 0 } };
+	struct array a[3] = { *polar, *polar, { 0 } };
+	char *path = product(j, "_preview.png");
+	int rc = -1;
+
+	a[0].nz = a[1].nz = 1;
+	a[1].data = (float *)polar->data + area;
+	if (mode_picture(w, path, times, &a[2]) == 0)
+		rc = png_panels(path, a, p, 3, "R", w->curve.R, w->curve.n);
+	array_clear(&a[2]);
 	free(path);
 	return rc;
 }

@@ -23,6 +23,7 @@ struct work {
 	float complex *probe;	/* [modes][n][n]; made at computing, if it is no file */
 	size_t probe_modes;	/* that are in the file */
 	float complex *object;	/* [h][w], NULL: a constant */
+	bool *known;		/* [h][w] where the object's file has numbers; NULL: no file */
 	/* what comes out (ptycho_job.c) */
 	double (*end)[2], (*err)[ERR_SUMS], *intensity; /* [frames.k] windows, errors of the final state, w_k */
 	long shift[2];

@@ -286,35 +286,142 @@ static int draw(const struct array *page, const struct preview *p, double pixel_
 	return 0;
 }
 
-int png_preview(const char *path, const struct array *a, const struct preview *p)
+static int save(const char *path, const struct canvas *c)
 {
 	png_image image = { .version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_RGBA };
+	struct out *out = out_open(path);
+
+	if (!out)
+		return -1;
+	image.width = (png_uint_32)c->w;
+	image.height = (png_uint_32)c->h;
+	if (png_image_write_to_stdio(&image, out_file(out), 0, c->rgba, 0, NULL))
+		return out_commit(out);
+	error("'%s': cannot write: %s", path, image.message);
+	out_abort(out);
+	return -1;
+}
+
+/* The picture with its margins; the caller frees c->rgba. */
+static int draw_array(const char *path, const struct array *a, const struct preview *p, struct canvas *c)
+{
 	struct array page = { 0 };
-	struct canvas c = { 0 };
-	struct out *out = NULL;
 	size_t factor, longest = a->ny > a->nx ? a->ny : a->nx;
 	int rc = -1;
 
 	if (array_count(a) == 0)
 		return error("'%s': no pixels to show, expected some", path);
 	factor = (longest - 1) / LARGEST + 1;
-	if (first_page(a, factor, &page) != 0 ||
-	    draw(&page, p, p->pixel_um * (double)factor, &c) != 0)
-		goto done;
-	out = out_open(path);
-	if (!out)
-		goto done;
-	image.width = (png_uint_32)c.w;
-	image.height = (png_uint_32)c.h;
-	if (!png_image_write_to_stdio(&image, out_file(out), 0, c.rgba, 0, NULL)) {
-		error("'%s': cannot write: %s", path, image.message);
-		goto done;
-	}
-	rc = out_commit(out);
-	out = NULL;
-done:
-	out_abort(out);
-	free(c.rgba);
+	if (first_page(a, factor, &page) == 0)
+		rc = draw(&page, p, p->pixel_um * (double)factor, c);
 	array_clear(&page);
+	return rc;
+}
+
+int png_preview(const char *path, const struct array *a, const struct preview *p)
+{
+	struct canvas c = { 0 };
+	int rc = -1;
+
+	if (draw_array(path, a, p, &c) == 0)
+		rc = save(path, &c);
+	free(c.rgba);
+	return rc;
+}
+
+/* ---- several pictures and a curve */
+
+static void curve_range(const double *v, size_t n, struct range *r)
+{
+	*r = (struct range){ INFINITY, -INFINITY };
+	for (size_t i = 0; i < n; i++)
+		if (v[i] > 0 && isfinite(v[i])) {
+			r->lo = fmin(r->lo, log(v[i]));
+			r->hi = fmax(r->hi, log(v[i]));
+		}
+}
+
+/* Values over their number, the axes' ends labelled. */
+static int draw_curve(const char *title, const double *v, size_t n, size_t size, struct canvas *c)
+{
+	static const uint8_t white[3] = { 255, 255, 255 };
+	size_t scale = size >= 1200 ? 3 : size >= 400 ? 2 : 1, line = (FONT_HEIGHT + 2) * scale,
+	       left = 9 * FONT_ADVANCE * scale, dot = scale + 1, last = SIZE_MAX;
+	struct range r;
+	char label[32];
+
+	*c = (struct canvas){ left + size, size + 2 * line, NULL };
+	c->rgba = mem_try("preview", c->h, c->w * 4);
+	if (!c->rgba)
+		return -1;
+	fill(c, 0, 0, c->w, c->h, white);
+	text(c, left, 0, scale, title);
+	fill(c, left - scale, line, scale, size, black);
+	fill(c, left - scale, line + size, size, scale, black);
+	curve_range(v, n, &r);
+	for (int i = 0; i < 2 && r.hi >= r.lo; i++) {
+		snprintf(label, sizeof label, "%.3g", exp(i ? r.lo : r.hi));
+		text(c, 0, i ? size : line, scale, label);
+	}
+	snprintf(label, sizeof label, "%zu", n);
+	text(c, c->w - font_length(label) * FONT_ADVANCE * scale, line + size + 2 * scale, scale, label);
+	for (size_t x = 0; x + dot < size && n > 0 && r.hi >= r.lo; x++) {
+		double u = v[x * n / size], t;
+		size_t y, top;
+
+		if (!(u > 0) || !isfinite(u))
+			continue;
+		t = r.hi > r.lo ? (r.hi - log(u)) / (r.hi - r.lo) : 0.5;
+		y = line + (size_t)lround(t * (double)(size - dot));
+		top = last == SIZE_MAX ? y : y < last ? y : last;
+		fill(c, left + x, top, dot, dot + (last == SIZE_MAX ? 0 : y < last ? last - y : y - last), black);
+		last = y;
+	}
+	return 0;
+}
+
+/* Side by side, the tops level. */
+static int join(const struct canvas *part, size_t n, struct canvas *c)
+{
+	static const uint8_t white[3] = { 255, 255, 255 };
+	size_t gap = 16, x = 0;
+
+	*c = (struct canvas){ 0 };
+	for (size_t i = 0; i < n; i++) {
+		c->w += part[i].w + (i ? gap : 0);
+		c->h = part[i].h > c->h ? part[i].h : c->h;
+	}
+	c->rgba = mem_try("preview", c->h, c->w * 4);
+	if (!c->rgba)
+		return -1;
+	fill(c, 0, 0, c->w, c->h, white);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t y = 0; y < part[i].h; y++)
+			memcpy(c->rgba + (y * c->w + x) * 4, part[i].rgba + y * part[i].w * 4, part[i].w * 4);
+		x += part[i].w + gap;
+	}
+	return 0;
+}
+
+int png_panels(const char *path, const struct array *a, const struct preview *p, size_t n, const char *title,
+	       const double *curve, size_t points)
+{
+	struct canvas *part = mem_new(n + 1, sizeof *part), c = { 0 };
+	size_t parts = 0;
+	int rc = -1;
+
+	for (; parts < n; parts++)
+		if (draw_array(path, &a[parts], &p[parts], &part[parts]) != 0)
+			goto done;
+	if (points > 0 &&
+	    draw_curve(title, curve, points, n == 0 || part[0].h < 160 ? 120 : part[0].h * 3 / 4, &part[parts++]) != 0)
+		goto done;
+	if (join(part, parts, &c) == 0)
+		rc = save(path, &c);
+done:
+	for (size_t i = 0; i <= n; i++)
+		free(part[i].rgba);
+	free(part);
+	free(c.rgba);
 	return rc;
 }
