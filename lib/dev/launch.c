@@ -163,19 +163,19 @@ static size_t power_of_two(size_t n, size_t most)
  * but for tiny ones. */
 static void work_group(const struct dev *d, const struct ndrange *r, size_t local[3])
 {
-	size_t most = d->cpu ? 64 : 256;
+	size_t most = d->cpu ? 64 : 256, max;
 
-	if (most > d->max_group)
-		most = d->max_group;
 	for (int i = 0; i < 3; i++)
 		local[i] = r->local[i] ? r->local[i] : 1;
 	if (r->local[0])
 		return;
+	max = d->max_group / (local[1] * local[2]);
+	if (max == 0)
+		max = 1;
 	if (d->work_group > 0)
-		local[0] =
-			(size_t)d->work_group < d->max_group ? (size_t)d->work_group : d->max_group;
+		local[0] = (size_t)d->work_group < max ? (size_t)d->work_group : max;
 	else
-		local[0] = power_of_two(r->n[0], most);
+		local[0] = power_of_two(r->n[0], most < max ? most : max);
 }
 
 int dev_run_args(struct dev *d, const char *name, struct ndrange range, const struct arg *args,
