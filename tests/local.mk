@@ -158,3 +158,6 @@ tests_tiffframes_SOURCES = tests/tiffframes.c
 check_PROGRAMS += tests/ptychotif
 tests_ptychotif_SOURCES = tests/ptychotif.c
 TOOL_TESTS += tests/t4110-ptycho-input.t
+check_PROGRAMS += tests/pngclear
+tests_pngclear_SOURCES = tests/pngclear.c
+TOOL_TESTS += tests/t4120-ptycho-defects.t

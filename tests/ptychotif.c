@@ -5,6 +5,8 @@
  *   set=P,Y,X,V       a pixel, P -1: of every page; V may be nan or inf
  *   add=V, scale=V    of all pixels
  *   frame=NY,NX,Y,X   pages of that size that hold the old ones from (Y, X) on, zeros around
+ *   mask=FILE         0 where the one page of FILE is 0
+ *   nan=A,B           A where it is NaN, else B
  *   within=LO,HI      no change, but an error when a finite pixel is outside (1e-6)
  *   type=u8|u16|f32 */
 #include <math.h>
@@ -97,6 +99,20 @@ static void set(struct array *a, const double *v)
 			*pixel(a, z, (size_t)v[1], (size_t)v[2]) = v[3];
 }
 
+static void mask(struct array *a, const char *path)
+{
+	struct array m;
+
+	if (tiff_read(path, NULL, &m, NULL) != 0 || array_to_f64(&m) != 0)
+		exit(EXIT_FAILED);
+	if (m.nz != 1 || m.ny != a->ny || m.nx != a->nx)
+		die(EXIT_FAILED, "'%s': %zux%zux%zu, expected 1x%zux%zu", path, m.nz, m.ny, m.nx, a->ny, a->nx);
+	for (size_t i = 0; i < array_count(a); i++)
+		if (((double *)m.data)[i % (a->ny * a->nx)] == 0)
+			((double *)a->data)[i] = 0;
+	array_clear(&m);
+}
+
 static void within(const struct array *a, const double *v)
 {
 	const double *p = a->data;
@@ -152,6 +168,10 @@ int main(int argc, char **argv)
 			turn(&a, value);
 			continue;
 		}
+		if (strcmp(argv[i], "mask") == 0) {
+			mask(&a, value);
+			continue;
+		}
 		if (strcmp(argv[i], "type") == 0) {
 			type = strcmp(value, "u8") == 0 ? DT_U8 : strcmp(value, "u16") == 0 ? DT_U16 : DT_F32;
 			continue;
@@ -159,6 +179,9 @@ int main(int argc, char **argv)
 		n = numbers(value, v, sizeof v / sizeof v[0]);
 		if (strcmp(argv[i], "set") == 0 && n == 4)
 			set(&a, v);
+		else if (strcmp(argv[i], "nan") == 0 && n == 2)
+			for (size_t k = 0; k < array_count(&a); k++)
+				((double *)a.data)[k] = v[isnan(((double *)a.data)[k]) ? 0 : 1];
 		else if (strcmp(argv[i], "within") == 0 && n == 2)
 			within(&a, v);
 		else if ((strcmp(argv[i], "add") == 0 || strcmp(argv[i], "scale") == 0) && n == 1)
