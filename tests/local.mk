@@ -161,3 +161,4 @@ TOOL_TESTS += tests/t4110-ptycho-input.t
 check_PROGRAMS += tests/pngclear
 tests_pngclear_SOURCES = tests/pngclear.c
 TOOL_TESTS += tests/t4120-ptycho-defects.t
+TOOL_TESTS += tests/t4010-ptychosim-recon.t

@@ -132,6 +132,24 @@ static int poisson(const char *const *arg)
 	       fabs(square - expected) > 5 * sqrt(spread);
 }
 
+static int invalid(const char *const *arg)
+{
+	struct array a;
+	const double *v;
+	size_t n, count = 0, wrong = 0;
+
+	load(arg[0], &a);
+	n = a.nx * a.nx;
+	v = a.data;
+	for (size_t i = 0; i < n; i++)
+		count += v[i] < 0;
+	for (size_t i = 0; i < a.nz * n; i++)
+		wrong += (v[i] < 0) != (v[i % n] < 0);
+	array_clear(&a);
+	printf("%zu pixels, %zu elsewhere in other frames\n", count, wrong);
+	return wrong > 0 || count != strtoul(arg[1], NULL, 10);
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "", *const *arg = (const char *const *)argv + 2;
@@ -144,9 +162,11 @@ int main(int argc, char **argv)
 		return beam(arg);
 	if (strcmp(verb, "turned") == 0 && argc == 5)
 		return d4_parse(arg[0], &op) != 0 ? EXIT_USAGE : moved(op, arg[1], arg[2]);
+	if (strcmp(verb, "invalid") == 0 && argc == 4)
+		return invalid(arg);
 	if (strcmp(verb, "corner") == 0 && argc == 4)
 		return moved(D4_COUNT, arg[0], arg[1]);
 	if (strcmp(verb, "poisson") == 0 && argc == 4)
 		return poisson(arg);
-	die(EXIT_USAGE, "usage: tiffframes masked|beam|turned|corner|poisson ...");
+	die(EXIT_USAGE, "usage: tiffframes masked|beam|turned|corner|invalid|poisson ...");
 }

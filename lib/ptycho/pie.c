@@ -119,21 +119,23 @@ static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf
 		       INT(n), INT(planes), FLOAT(floor), FLOAT(least));
 }
 
-/* O = nO / dO where it was seen, P = nP / dP */
+/* O = nO / dO where it was seen, P = nP / dP.  Where light is so faint that nothing but the
+ * rounding of a shifted probe is there, a frame would leave what the next one, its probe shifted
+ * otherwise, multiplies: with shifts the average diverges from 1e-9 on, not from 1e-4. */
 static int wasp_averages(struct ptycho *p, const struct stage *s, struct kept *k)
 {
 	size_t elements = p->modes * p->n * p->n;
 	double most;
 
-	if (may_change_object(p) &&
-	    (model_max(k->dO, p->h * p->w, &most) != 0 ||
-	     quotient(p, p->object, k->nO, k->dO, p->h * p->w, 1, 0, 1e-9 * most) != 0))
+	if (may_change_object(p) && (model_max(k->dO, p->h * p->w, &most) != 0 ||
+				     quotient(p, p->object, k->nO, k->dO, p->h * p->w, 1, 0,
+					      (p->o.subpixel ? 1e-4 : 1e-9) * most) != 0))
 		return -1;
 	if (!may_change_probe(p, s))
 		return 0;
 	if (k->shifted && (model_gather_probe_end(p, k->shifted) != 0 ||
-			   dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)), ARG(k->nP), ARG(k->shifted),
-				   INT(elements), FLOAT(1)) != 0))
+			   dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)),
+				   ARG(k->nP), ARG(k->shifted), INT(elements), FLOAT(1)) != 0))
 		return -1;
 	return model_max(k->dP, p->n * p->n, &most) != 0 ?
 		       -1 :
