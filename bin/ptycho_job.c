@@ -94,7 +94,7 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 	struct ptycho_plan plan;
 	size_t room;
 
-	if (work_probe(w, j->input, t->d) != 0)
+	if (work_probe(w, j->input, t->d, true) != 0)
 		return -1;
 	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes, w->probe);
 	preflight_say(j->input, &f);
@@ -208,7 +208,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	size_t room;
 	int rc = -1;
 
-	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d) != 0)
+	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d, false) != 0)
 		goto done;
 	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes, w.probe);
 	if (said == NORMAL) /* they are what is asked for */

@@ -33,7 +33,7 @@ const struct opt ptycho_options[] = {
 	{ OPT_FLAG, "freeze-probe", .flag = &opts.engine.freeze_probe, .help = "the probe is never changed" },
 
 	{ OPT_HEADING, .help = "Start" },
-	{ OPT_TEXT, "probe", .text = &opts.probe, .arg = "FILE|data[:C]|disc:R[,C[,E]]|gauss:PX", .initial = "data",
+	{ OPT_TEXT, "probe", .text = &opts.probe, .arg = "FILE|data[:C|:scan]|disc:R[,C[,E]]|gauss:PX", .initial = "data:scan",
 	  .help = "file of real and imaginary pages, the data's mean amplitude, an aperture, a spot" },
 	{ OPT_REAL, "probe-photons", .real = &opts.photons, .range = "(0,inf)", .choices = "data=-1|keep=-2",
 	  .note = "data; keep if frozen", .arg = "P", .help = "its power at the start; data: as many as measured" },
@@ -154,7 +154,7 @@ static int numbers(const char *text, int n, bool inf, double *v)
 	}
 }
 
-/* "data[:C]", "disc:R[,C[,E]]", "gauss:PX"; anything else is a file. */
+/* "data:scan", "data[:C[,A,B]]", "disc:R[,C[,E]]", "gauss:PX"; anything else is a file. */
 static int take_probe(struct recon_options *o)
 {
 	static const char *const words[] = { NULL, "data", "disc", "gauss" };
@@ -169,9 +169,13 @@ static int take_probe(struct recon_options *o)
 	v[0] = v[1] = v[2] = 0;
 	if (kind == PROBE_FILE || (kind == PROBE_DATA && !*rest))
 		return 0;
-	given = *rest ? numbers(rest + 1, kind == PROBE_DISC ? 3 : 1, false, v) : -1;
-	if (kind == PROBE_DATA && given < 0)
-		return error("'--probe': '%s', expected data or data:CURVATURE", o->probe);
+	if (kind == PROBE_DATA && strcmp(rest, ":scan") == 0) {
+		o->probe_kind = PROBE_SCAN;
+		return 0;
+	}
+	given = *rest ? numbers(rest + 1, kind == PROBE_GAUSS ? 1 : 3, false, v) : -1;
+	if (kind == PROBE_DATA && given != 1 && given != 3)
+		return error("'--probe': '%s', expected data, data:scan, data:CURVATURE or data:CURVATURE,A,B", o->probe);
 	if (kind == PROBE_DISC && (given < 0 || v[0] <= 0 || v[0] > 1 || v[2] < 0))
 		return error("'--probe': '%s', expected disc:RADIUS[,CURVATURE[,EDGE]] with RADIUS above 0 and at "
 			     "most 1, EDGE at least 0",

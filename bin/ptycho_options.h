@@ -9,7 +9,7 @@
 #include "ptycho_scan.h"
 
 enum { MAX_STAGES = 16 };
-enum probe_kind { PROBE_FILE, PROBE_DATA, PROBE_DISC, PROBE_GAUSS };
+enum probe_kind { PROBE_FILE, PROBE_DATA, PROBE_DISC, PROBE_GAUSS, PROBE_SCAN };
 enum ramp { RAMP_KEEP, RAMP_REMOVE };
 #define PHOTONS_DATA -1.0
 #define PHOTONS_KEEP -2.0
@@ -43,7 +43,7 @@ struct recon_options {
 	struct frames_opts frames;	/* without arrays */
 	bool normalise_column;		/* `normalise` is a column */
 	enum probe_kind probe_kind;
-	double probe_value[3];		/* disc: radius, curvature, edge; data: curvature; gauss: width */
+	double probe_value[3];		/* disc: radius, curvature, edge; data: curvature, astigmatism; gauss: width */
 	bool object_file;		/* `object` is a file */
 	float complex object_value;	/* constant, also where the file is NaN */
 };

@@ -209,6 +209,7 @@ void work_clear(struct work *w)
 	frames_clear(&w->frames);
 	free(w->s);
 	free(w->probe);
+	free(w->trial);
 	free(w->object);
 	free(w->known);
 	free(w->end);
@@ -222,34 +223,27 @@ void work_clear(struct work *w)
 
 /* ---- start probes */
 
-/* Mean measured amplitude over the frames in which a pixel is valid; 0 where it never is. */
-static void mean_amplitude(const struct frames *f, float *mean)
+/* The best curvature of the far field, and what was tried. */
+static int search_phase(struct work *w, const char *input, struct dev *d, double phase[3])
 {
-	size_t area = f->n * f->n;
-	double *sum = mem_new(area, sizeof *sum), *count = mem_new(area, sizeof *count);
+	double margin = ceil((double)w->frames.n / 8);
 
-	for (size_t k = 0; k < f->k; k++)
-		for (size_t i = 0; i < area; i++) {
-			double v = f->u16 ? (double)((const uint16_t *)f->data)[k * area + i]
-					  : (double)((const float *)f->data)[k * area + i];
-
-			if (v < 0 || (f->u16 && v == UINT16_MAX))
-				continue;
-			sum[i] += sqrt(v);
-			count[i]++;
-		}
-	for (size_t i = 0; i < area; i++)
-		mean[i] = (float)(sum[i] / fmax(count[i], 1));
-	free(sum);
-	free(count);
+	w->trial = mem_new(COLDSTART_TRIALS, sizeof *w->trial);
+	if (coldstart_search(d, &w->o->engine, &w->frames, (const double(*)[2])w->s, margin, phase, w->trial, &w->trials) != 0)
+		return -1;
+	for (size_t i = 0; i < w->trials; i++)
+		info("'%s': start probe, round %d: curvature %.5f, astigmatism %.5f,%.5f: R %.5f after %ld iterations of %zu frames",
+		     input, w->trial[i].round, w->trial[i].phase[0], w->trial[i].phase[1], w->trial[i].phase[2], w->trial[i].R,
+		     w->trial[i].iterations, w->trial[i].frames);
+	info("'%s': start probe: --probe data:%.5f,%.5f,%.5f", input, phase[0], phase[1], phase[2]);
+	return 0;
 }
 
-static int make_probe(struct work *w, const char *input, struct dev *d)
+static int make_probe(struct work *w, const char *input, struct dev *d, bool search)
 {
 	const double *v = w->o->probe_value;
+	double phase[3] = { v[0], v[1], v[2] };
 	size_t n = w->frames.n;
-	float *mean;
-	int rc = 0;
 
 	w->probe = mem_try(input, w->modes * n * n, sizeof *w->probe);
 	if (!w->probe)
@@ -262,20 +256,18 @@ static int make_probe(struct work *w, const char *input, struct dev *d)
 		probe_gauss(n, v[0], w->probe);
 		return 0;
 	default:
-		mean = mem_new(n * n, sizeof *mean);
-		mean_amplitude(&w->frames, mean);
-		rc = probe_data(d, n, mean, v[0], w->probe);
-		free(mean);
-		return rc;
+		if (search && w->o->probe_kind == PROBE_SCAN && search_phase(w, input, d, phase) != 0)
+			return -1;
+		return coldstart_probe(d, &w->frames, phase, w->probe);
 	}
 }
 
-int work_probe(struct work *w, const char *input, struct dev *d)
+int work_probe(struct work *w, const char *input, struct dev *d, bool search)
 {
 	size_t count;
 	double power = 0;
 
-	if (!w->probe && make_probe(w, input, d) != 0)
+	if (!w->probe && make_probe(w, input, d, search) != 0)
 		return -1;
 	count = w->modes * w->frames.n * w->frames.n;
 	if (w->probe_modes < w->modes)

@@ -263,8 +263,32 @@ done:
 	return rc;
 }
 
+/* What the search for a start probe tried. */
+static int write_trials(const struct work *w, const struct job *j)
+{
+	struct csv_line l = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < w->trials; i++) {
+		const struct coldstart_trial *t = &w->trial[i];
+
+		csv_put_long(&l, t->round);
+		for (int a = 0; a < 3; a++)
+			csv_put_double(&l, t->phase[a]);
+		csv_put_long(&l, (long long)t->frames);
+		csv_put_long(&l, t->iterations);
+		csv_put_double(&l, t->R);
+		csv_line_end(&l);
+	}
+	rc = write_table(j, "_start.csv", "round,curvature,astigmatism_a,astigmatism_b,frames,iterations,R", &l);
+	csv_line_clear(&l);
+	return rc;
+}
+
 int work_write(const struct work *w, const struct job *j)
 {
+	if (w->trials && write_trials(w, j) != 0)
+		return -1;
 	return write_table(j, "_log.csv", LOG_HEADER, &w->log) != 0 || write_frames(w, j) != 0 ||
 			       write_positions(w, j) != 0 || write_probe(w, j) != 0 || write_object(w, j) != 0
 		       ? -1

@@ -4,6 +4,7 @@
 
 #include "batch/batch.h"
 #include "io/tiffio.h"
+#include "ptycho/coldstart.h"
 #include "ptycho_options.h"
 
 struct tool {
@@ -22,6 +23,8 @@ struct work {
 	size_t canvas[2], modes;
 	float complex *probe;	/* [modes][n][n]; made at computing, if it is no file */
 	size_t probe_modes;	/* that are in the file */
+	struct coldstart_trial *trial; /* [trials] of --probe data:scan */
+	size_t trials;
 	float complex *object;	/* [h][w], NULL: a constant */
 	bool *known;		/* [h][w] where the object's file has numbers; NULL: no file */
 	/* what comes out (ptycho_job.c) */
@@ -38,8 +41,9 @@ struct work {
 int work_read(const char *input, const struct recon_options *o, struct work *w);
 void work_clear(struct work *w);
 
-/* The start probe, complete with its modes and as the options scale it, but for --probe-photons data. */
-int work_probe(struct work *w, const char *input, struct dev *d);
+/* The start probe, complete with its modes and as the options scale it, but for --probe-photons data.  search: by trials, with --probe
+ * data:scan; else the data's without curvature stands for what would be found. */
+int work_probe(struct work *w, const char *input, struct dev *d, bool search);
 
 /* STEM_... files.  0, or -1 after reporting. */
 int work_write(const struct work *w, const struct job *j);
