@@ -162,3 +162,4 @@ check_PROGRAMS += tests/pngclear
 tests_pngclear_SOURCES = tests/pngclear.c
 TOOL_TESTS += tests/t4120-ptycho-defects.t
 TOOL_TESTS += tests/t4010-ptychosim-recon.t
+TOOL_TESTS += tests/t4410-ptycho-coldstart.t
