@@ -30,7 +30,7 @@ static int start_probe(void *arg, const struct frames *turned, float complex *pr
 			return -1;
 		memcpy(w.probe, g->w->probe, bytes);
 	}
-	if (work_probe(&w, g->input, g->d) == 0) {
+	if (work_probe(&w, g->input, g->d, false) == 0) {
 		memcpy(probe, w.probe, bytes);
 		rc = 0;
 	}
