@@ -134,7 +134,7 @@ static void sums(struct work *s, const float complex *t, double sum[4])
 /* |f t - b|^2 / |b|^2 for the best f; f may be NULL. */
 static double left_over(const double sum[4], double f[2])
 {
-	double part = sum[2] > 0 ? (sum[0] * sum[0] + sum[1] * sum[1]) / (sum[2] * sum[3]) : 0;
+	double part = sum[2] * sum[3] > 0 ? (sum[0] * sum[0] + sum[1] * sum[1]) / (sum[2] * sum[3]) : 0;
 
 	if (f) {
 		f[0] = sum[2] > 0 ? sum[0] / sum[2] : 0;
