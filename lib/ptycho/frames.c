@@ -1,4 +1,4 @@
-#include "ptycho/frames.h"
+#include "ptycho/frames_prep.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,25 +9,6 @@
 #include "base/team.h"
 
 enum { N_MIN = 8, N_MAX = 4096 };
-
-/* All steps up to the rejection are of one pixel at a time, in the layout of the file; orientation, crop and shifts are a map from the
- * cropped square to pixels of the file. */
-struct prep {
-	const char *path;
-	const struct array *pages;
-	const struct frames_opts *o;
-	size_t k, ny, nx, area;
-	bool corner;
-	double saturation, hot;	/* INFINITY: off */
-	bool *bad;		/* [area] invalid in every frame */
-	double *dark, *divisor;	/* [area] or NULL */
-	double *factor;		/* [k] */
-	double *total;		/* [k] before rejection */
-	double *mean, *count;	/* [area] over frames in use, and how many are valid */
-	size_t side;		/* of the cropped square, before binning */
-	size_t *map;		/* [side][side], centred, pixels of the file */
-	struct frames *f;
-};
 
 static double number(const struct array *a, size_t i)
 {
@@ -71,8 +52,7 @@ static double largest(enum dtype t)
 	}
 }
 
-/* Photons of pixel i of page k up to the normalisation, NAN where invalid. */
-static double photons(const struct prep *p, size_t k, size_t i)
+double prep_photons(const struct prep *p, size_t k, size_t i)
 {
 	double v = number(p->pages, k * p->area + i);
 
@@ -89,112 +69,21 @@ static double photons(const struct prep *p, size_t k, size_t i)
 	return v * p->factor[k];
 }
 
-/* Pixel of the file at (y, x) of the centred frame. */
-static size_t centred(const struct prep *p, size_t y, size_t x)
+/* May counts stay as they are?  Not where a valid one would look like the marker. */
+static bool stays_u16(const struct prep *p)
 {
-	if (p->corner) {
-		y = (y + p->ny - p->ny / 2) % p->ny;
-		x = (x + p->nx - p->nx / 2) % p->nx;
-	}
-	return y * p->nx + x;
-}
+	const struct frames_opts *o = p->o;
+	const uint16_t *v = p->pages->data;
 
-/* ---- the mean frame and what it tells */
-
-static void mean_row(void *context, size_t y, int member)
-{
-	struct prep *p = context;
-
-	(void)member;
-	for (size_t i = y * p->nx; i < (y + 1) * p->nx; i++)
-		p->mean[i] = p->count[i] = 0;
-	for (size_t k = 0; k < p->k; k++)
-		for (size_t i = y * p->nx; i < (y + 1) * p->nx && !*p->f->reason[k]; i++) {
-			double v = photons(p, k, i);
-
-			if (!isnan(v)) {
-				p->mean[i] += v;
-				p->count[i]++;
-			}
-		}
-	for (size_t i = y * p->nx; i < (y + 1) * p->nx; i++)
-		p->mean[i] /= fmax(p->count[i], 1);
-}
-
-static void find_mean(struct prep *p)
-{
-	team_run(0, p->ny, mean_row, p);
-}
-
-enum dc_layout frames_layout(const double *mean, size_t ny, size_t nx, double *ratio)
-{
-	size_t hy = ny / 2, hx = nx / 2, qy = ny / 4, qx = nx / 4, y0 = (ny - hy) / 2, x0 = (nx - hx) / 2;
-	double centre = 0, corner = 0;
-
-	for (size_t y = 0; y < ny; y++)
-		for (size_t x = 0; x < nx; x++) {
-			double v = mean[y * nx + x];
-
-			if (y >= y0 && y < y0 + hy && x >= x0 && x < x0 + hx)
-				centre += v;
-			if ((y < qy || y >= ny - qy) && (x < qx || x >= nx - qx))
-				corner += v;
-		}
-	*ratio = fmax(centre, corner) / fmax(fmin(centre, corner), 1e-30);
-	return corner > centre ? DC_CORNER : DC_CENTRE;
-}
-
-static int find_layout(struct prep *p)
-{
-	struct frames *f = p->f;
-	enum dc_layout found;
-
-	find_mean(p);
-	found = frames_layout(p->mean, p->ny, p->nx, &f->dc_ratio);
-	f->dc = p->o->dc == DC_AUTO ? found : p->o->dc;
-	if (p->o->dc == DC_AUTO && f->dc_ratio < 2)
-		return error("'%s': cannot tell the layout (ratio %.2g): give --dc", p->path,
-			     f->dc_ratio);
-	if (f->dc != found && f->dc_ratio >= 2)
-		warning("'%s': the light is at the %s (ratio %.3g), --dc says %s", p->path,
-			found == DC_CORNER ? "corner" : "centre", f->dc_ratio,
-			f->dc == DC_CORNER ? "corner" : "centre");
-	p->corner = f->dc == DC_CORNER;
-	return 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v, size_t n)
-{
-	qsort(v, n, sizeof *v, by_value);
-	return n == 0 ? 0 : (v[(n - 1) / 2] + v[n / 2]) / 2;
-}
-
-/* Far brighter on average than the pixels around it: broken. */
-static void find_hot(struct prep *p)
-{
-	bool *hot = mem_new(p->area, sizeof *hot);
-
-	for (size_t y = 0; y < p->ny; y++)
-		for (size_t x = 0; x < p->nx; x++) {
-			size_t i = centred(p, y, x), n = 0;
-			double around[8];
-
-			for (size_t v = y > 0 ? y - 1 : 0; v <= y + 1 && v < p->ny; v++)
-				for (size_t u = x > 0 ? x - 1 : 0; u <= x + 1 && u < p->nx; u++)
-					if ((v != y || u != x) && !p->bad[centred(p, v, u)])
-						around[n++] = p->mean[centred(p, v, u)];
-			hot[i] = p->mean[i] > 1 && n > 0 && p->mean[i] > 20 * median(around, n);
-		}
-	for (size_t i = 0; i < p->area; i++)
-		p->bad[i] |= hot[i];
-	free(hot);
+	if ((p->pages->type != DT_U8 && p->pages->type != DT_U16) || o->dark || o->flat || o->i0 ||
+	    o->normalise_total || o->gain != 1 || o->bin > 1)
+		return false;
+	if (p->pages->type == DT_U8 || p->saturation <= UINT16_MAX || p->hot < UINT16_MAX)
+		return true;
+	for (size_t i = 0; i < p->k * p->area; i++)
+		if (v[i] == UINT16_MAX)
+			return false;
+	return true;
 }
 
 /* ---- mask, dark, flat, gain */
@@ -268,11 +157,21 @@ static int take_flat(struct prep *p)
 static void total_page(void *context, size_t k, int member)
 {
 	struct prep *p = context;
+	const uint16_t *counts = p->pages->data;
+	uint64_t whole = 0;
 	double sum = 0;
 
 	(void)member;
+	for (size_t i = 0; i < p->area && p->counts; i++) {
+		uint16_t v = counts[k * p->area + i];
+
+		whole += v <= p->most && !p->bad[i] ? v : 0;
+	}
+	p->total[k] = (double)whole;
+	if (p->counts)
+		return;
 	for (size_t i = 0; i < p->area; i++) {
-		double v = photons(p, k, i);
+		double v = prep_photons(p, k, i);
 
 		sum += isnan(v) ? 0 : v;
 	}
@@ -313,7 +212,7 @@ static int reject(struct prep *p)
 			f->reason[k] = "empty";
 		else if (!*f->reason[k])
 			lit[n++] = p->total[k];
-	middle = median(lit, n);
+	middle = prep_median(lit, n);
 	free(lit);
 	n = 0;
 	for (size_t k = 0; k < p->k; k++) {
@@ -331,72 +230,6 @@ static int reject(struct prep *p)
 
 /* ---- orientation, centre, crop */
 
-/* Bounding box's centre of the largest 4-connected part of the oriented mean frame above 2 % of its peak. */
-static void find_centre(const double *mean, size_t h, size_t w, long at[2])
-{
-	double peak = 0;
-	bool *open = mem_new(h * w, sizeof *open);
-	size_t *stack = mem_new(h * w, sizeof *stack), best = 0;
-
-	at[0] = (long)(h / 2);
-	at[1] = (long)(w / 2);
-	for (size_t i = 0; i < h * w; i++)
-		peak = fmax(peak, mean[i]);
-	for (size_t i = 0; i < h * w; i++)
-		open[i] = mean[i] > 0.02 * peak;
-	for (size_t i = 0; i < h * w; i++) {
-		size_t n = 0, count = 0, lo[2] = { h, w }, hi[2] = { 0, 0 };
-
-		if (!open[i])
-			continue;
-		open[i] = false;
-		for (stack[n++] = i; n > 0; count++) {
-			size_t j = stack[--n], q[2] = { j / w, j % w };
-			size_t next[4] = { q[0] > 0 ? j - w : j, q[0] + 1 < h ? j + w : j,
-					   q[1] > 0 ? j - 1 : j, q[1] + 1 < w ? j + 1 : j };
-
-			for (int a = 0; a < 2; a++) {
-				lo[a] = q[a] < lo[a] ? q[a] : lo[a];
-				hi[a] = q[a] > hi[a] ? q[a] : hi[a];
-			}
-			for (int d = 0; d < 4; d++)
-				if (open[next[d]]) {
-					open[next[d]] = false;
-					stack[n++] = next[d];
-				}
-		}
-		if (count > best) {
-			best = count;
-			at[0] = (long)((lo[0] + hi[0] + 1) / 2);
-			at[1] = (long)((lo[1] + hi[1] + 1) / 2);
-		}
-	}
-	free(open);
-	free(stack);
-}
-
-/* Pixel of the file at (row, column) of the oriented, centred frame of h x w. */
-static size_t oriented(const struct prep *p, size_t h, size_t w, size_t row, size_t column)
-{
-	size_t y, x;
-
-	d4_source(p->o->orientation, h, w, row, column, &y, &x);
-	return centred(p, y, x);
-}
-
-static void mean_centre(struct prep *p, size_t h, size_t w, long at[2])
-{
-	double *turned = mem_new(p->area, sizeof *turned);
-
-	find_mean(p);
-	for (size_t r = 0; r < h; r++)
-		for (size_t c = 0; c < w; c++)
-			turned[r * w + c] = p->mean[oriented(p, h, w, r, c)];
-	find_centre(turned, h, w, at);
-	info("'%s': beam at row %ld, column %ld", p->path, at[0], at[1]);
-	free(turned);
-}
-
 static int crop(struct prep *p)
 {
 	const struct frames_opts *o = p->o;
@@ -408,7 +241,7 @@ static int crop(struct prep *p)
 		return error("'%s': frames are %zux%zu, expected square: use --crop", p->path, p->ny,
 			     p->nx);
 	if (o->centre && o->centre_auto)
-		mean_centre(p, h, w, at);
+		prep_centre(p, h, w, at);
 	else if (o->centre)
 		memcpy(at, o->centre_at, sizeof at);
 	for (int a = 0; a < 2; a++) {
@@ -426,7 +259,7 @@ static int crop(struct prep *p)
 		return -1;
 	for (size_t r = 0; r < m; r++)
 		for (size_t c = 0; c < m; c++)
-			p->map[r * m + c] = oriented(p, h, w, (size_t)first[0] + r, (size_t)first[1] + c);
+			p->map[r * m + c] = prep_oriented(p, h, w, (size_t)first[0] + r, (size_t)first[1] + c);
 	return 0;
 }
 
@@ -464,8 +297,32 @@ static double prepared(const struct prep *p, size_t k, size_t row, size_t column
 	column = (column - shift) * b;
 	for (size_t y = row; y < row + b; y++)
 		for (size_t x = column; x < column + b; x++)
-			sum += photons(p, k, p->map[y * p->side + x]);
+			sum += prep_photons(p, k, p->map[y * p->side + x]);
 	return sum;
+}
+
+/* Counts that are neither binned nor padded. */
+static void fill_counts(struct prep *p, size_t k)
+{
+	struct frames *f = p->f;
+	const uint16_t *from = (const uint16_t *)p->pages->data + k * p->area;
+	uint16_t *to = f->kept[k] < 0 ? NULL : (uint16_t *)f->data + (size_t)f->kept[k] * f->n * f->n;
+	size_t n = f->n, invalid = 0;
+	uint64_t sum = 0;
+
+	for (size_t r = 0; r < n; r++)
+		for (size_t c = 0; c < n; c++) {
+			const size_t *row = p->map + (r + n / 2) % n * n;
+			size_t i = row[c + n / 2 < n ? c + n / 2 : c + n / 2 - n];
+			bool good = from[i] <= p->most && !p->bad[i];
+
+			sum += good ? from[i] : 0;
+			invalid += !good;
+			if (to)
+				to[r * n + c] = good ? from[i] : UINT16_MAX;
+		}
+	f->invalid[k] = invalid;
+	f->photons[k] = (double)sum;
 }
 
 static void fill_page(void *context, size_t k, int member)
@@ -476,6 +333,10 @@ static void fill_page(void *context, size_t k, int member)
 	double sum = 0;
 
 	(void)member;
+	if (p->counts && p->side == n) {
+		fill_counts(p, k);
+		return;
+	}
 	for (size_t r = 0; r < n; r++)
 		for (size_t c = 0; c < n; c++) {
 			double v = prepared(p, k, (r + n / 2) % n, (c + n / 2) % n);
@@ -494,29 +355,11 @@ static void fill_page(void *context, size_t k, int member)
 	f->photons[k] = sum;
 }
 
-/* May counts stay as they are?  Not where a valid one would look like the marker. */
-static bool stays_u16(const struct prep *p)
-{
-	const struct frames_opts *o = p->o;
-	const uint16_t *v = p->pages->data;
-
-	if ((p->pages->type != DT_U8 && p->pages->type != DT_U16) || o->dark || o->flat || o->i0 ||
-	    o->normalise_total || o->gain != 1 || o->bin > 1)
-		return false;
-	if (p->pages->type == DT_U8 || p->saturation <= UINT16_MAX || p->hot < UINT16_MAX)
-		return true;
-	for (size_t i = 0; i < p->k * p->area; i++)
-		if (v[i] == UINT16_MAX)
-			return false;
-	return true;
-}
-
 static int fill(struct prep *p)
 {
 	struct frames *f = p->f;
 	size_t invalid = 0;
 
-	f->u16 = stays_u16(p);
 	f->data = mem_try(p->path, mem_mul(f->k, f->n * f->n), f->u16 ? sizeof(uint16_t) : sizeof(float));
 	if (!f->data)
 		return -1;
@@ -549,6 +392,13 @@ static void start(struct prep *p)
 			: o->saturation > 0  ? o->saturation
 					     : (double)INFINITY;
 	p->hot = o->hot > 0 ? o->hot : (double)INFINITY;
+	f->u16 = stays_u16(p);
+	if (f->u16 && p->pages->type == DT_U16 && o->floor == 0) {
+		double below = isinf(p->saturation) ? UINT16_MAX : ceil(p->saturation) - 1;
+
+		p->counts = true;
+		p->most = (uint16_t)fmin(fmin(below, floor(fmin(p->hot, UINT16_MAX))), UINT16_MAX);
+	}
 	for (size_t k = 0; k < p->k; k++) {
 		f->reason[k] = o->named && !o->named[k] ? "no position" : "";
 		p->factor[k] = 1;
@@ -568,10 +418,10 @@ int frames_prepare(const char *path, const struct array *pages, const struct fra
 		goto done;
 	start(&p);
 	take_mask(&p);
-	if (find_layout(&p) != 0)
+	if (prep_layout(&p) != 0)
 		goto done;
 	if (isinf(o->hot) && o->hot > 0)
-		find_hot(&p);
+		prep_hot(&p);
 	take_dark(&p);
 	if (take_flat(&p) != 0)
 		goto done;
