@@ -1,9 +1,12 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "batch/common.h"
+#include "ptycho_checkpoint.h"
 #include "ptychorecon.h"
 #include "ptycho/preflight.h"
 #include "ptycho/ramp.h"
@@ -72,14 +75,20 @@ static void put_row(struct csv_line *l, const struct ptycho_row *r, bool final)
 	csv_line_end(l);
 }
 
+static void put_curve(struct work *w, double R)
+{
+	w->curve.R = mem_grow(w->curve.R, w->curve.n + 1, sizeof *w->curve.R);
+	w->curve.R[w->curve.n++] = R;
+}
+
 static int log_row(void *arg, struct ptycho *p, const struct ptycho_row *r)
 {
-	struct work *w = arg;
+	struct job *j = arg;
+	struct work *w = j->data;
 
 	(void)p;
 	put_row(&w->log, r, false);
-	w->curve.R = mem_grow(w->curve.R, w->curve.n + 1, sizeof *w->curve.R);
-	w->curve.R[w->curve.n++] = r->R;
+	put_curve(w, r->R);
 	info("iteration %ld, %s: R %.5g, nll %.5g, dO %.3g, %.3g s", r->iteration, r->engine, r->R, r->nll, r->dO,
 	     r->seconds);
 	return 0;
@@ -136,17 +145,19 @@ static int start_object(struct work *w, const char *input)
 	return w->object ? 0 : -1;
 }
 
-/* The state as it ended, to the host. */
+/* The state as it is, to the host. */
 static int finish(struct work *w, const char *input, struct ptycho *p)
 {
 	size_t n = w->canvas[0] * w->canvas[1], k = w->frames.k;
 
 	if (!w->object)
 		w->object = mem_try(input, n, sizeof *w->object);
-	w->light = mem_try(input, n, sizeof *w->light);
-	w->end = mem_new(k, sizeof *w->end);
-	w->err = mem_new(k, sizeof *w->err);
-	w->intensity = mem_new(k, sizeof *w->intensity);
+	if (!w->end) {
+		w->light = mem_try(input, n, sizeof *w->light);
+		w->end = mem_new(k, sizeof *w->end);
+		w->err = mem_new(k, sizeof *w->err);
+		w->intensity = mem_new(k, sizeof *w->intensity);
+	}
 	if (!w->object || !w->light)
 		return -1;
 	memcpy(w->end, p->s, k * sizeof *w->end);
@@ -160,18 +171,59 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 	return w->o->ramp == RAMP_REMOVE ? ramp_remove(p->d, w->canvas[0], w->canvas[1], w->object, w->light, NULL) : 0;
 }
 
+/* ---- checkpoints */
+
+/* Every so many iterations, and the picture of the object with it. */
+static int checkpoint(void *arg, struct chain_point *at)
+{
+	struct job *j = arg;
+	struct work *w = j->data;
+
+	if (at->p->iteration % w->o->checkpoint != 0)
+		return 0;
+	return checkpoint_save(j, at, &w->log) != 0 || finish(w, j->input, at->p) != 0 || work_preview(w, j) != 0 ? -1 : 0;
+}
+
+static int restore(void *arg, struct chain_point *at)
+{
+	return checkpoint_load(arg, at);
+}
+
+/* With --resume, from the checkpoint of this very command. */
+static int resume(struct job *j, struct ptycho *p)
+{
+	struct work *w = j->data;
+	long done = common.resume ? checkpoint_find(j, &w->log) : 0;
+	const char *row = w->log.text;
+
+	if (done <= 0)
+		return (int)done;
+	p->iteration = done;
+	info("'%s': goes on after iteration %ld", j->input, done - 1);
+	for (long i = 0; i < done && row; i++) {
+		double R = NAN;
+
+		sscanf(row, "%*[^,],%*[^,],%*[^,],%lf", &R);
+		put_curve(w, R);
+		row = strchr(row, '\n');
+		row += row != NULL;
+	}
+	return 0;
+}
+
 static int compute(void *tool, struct job *j)
 {
 	struct tool *t = tool;
 	struct work *w = j->data;
-	struct chain_ops ops = { .row = log_row, .arg = w, .watchdog = w->o->watchdog };
+	struct chain_ops ops = { .row = log_row, .checkpoint = w->o->checkpoint ? checkpoint : NULL, .restore = restore,
+				 .arg = j, .watchdog = w->o->watchdog };
 	struct ptycho p = { 0 };
 	struct ptycho_row final;
 	int rc = -1, chain;
 
 	if (w->o->orientations)
 		return work_orientations(w, j, t->d);
-	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0)
+	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0 || resume(j, &p) != 0)
 		goto done;
 	chain = chain_run(&p, w->o->stage, w->o->stages, &ops, &final);
 	if (chain < 0)
@@ -195,6 +247,7 @@ static int write_scan(void *tool, struct job *j)
 		return 0;
 	if (work_write(w, j) != 0)
 		return -1;
+	checkpoint_remove(j);
 	return w->diverged ? -1 : 0;
 }
 

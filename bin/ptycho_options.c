@@ -126,6 +126,8 @@ const struct opt ptycho_options[] = {
 	{ OPT_FLAG, "write-phase", .flag = &opts.write_phase, .help = "also STEM_phase.tif: amplitude and phase" },
 	{ OPT_INT, "log-every", .integer = &opts.engine.log_every, .range = "[1,1000000]", .initial = "5", .arg = "E",
 	  .help = "iterations between errors that cost transforms: dm, raar" },
+	{ OPT_INT, "checkpoint", .integer = &opts.checkpoint, .range = "[0,1000000]", .initial = "0", .arg = "N",
+	  .incidental = true, .help = "every N iterations the state is kept, --resume goes on from it; 0: never" },
 	{ OPT_CHOICE, "watchdog", .choice = &opts.watchdog, .choices = "off|on", .initial = "on",
 	  .help = "ends a run that diverges" },
 	{ OPT_END }

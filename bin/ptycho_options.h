@@ -33,6 +33,7 @@ struct recon_options {
 	double coverage;
 	enum ramp ramp;
 	bool write_phase;
+	long checkpoint;		/* iterations between them; 0: none */
 	const char *dump_inputs;	/* folder; NULL: none */
 
 	/* as taken */

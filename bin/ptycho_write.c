@@ -239,6 +239,18 @@ static int write_preview(const struct work *w, const struct job *j, const struct
 	return rc;
 }
 
+int work_preview(const struct work *w, const struct job *j)
+{
+	char *path = product(j, "_preview.png");
+	struct array object = { 0 }, polar = { 0 };
+	int rc = object_pages(w, path, &object) != 0 || phase_pages(&object, path, &polar) != 0 ? -1 : write_preview(w, j, &polar);
+
+	array_clear(&object);
+	array_clear(&polar);
+	free(path);
+	return rc;
+}
+
 /* The object comes last: where it is, the others are. */
 static int write_object(const struct work *w, const struct job *j)
 {

@@ -48,6 +48,9 @@ int work_probe(struct work *w, const char *input, struct dev *d, bool search);
 /* STEM_... files.  0, or -1 after reporting. */
 int work_write(const struct work *w, const struct job *j);
 
+/* STEM_preview.png alone, of a run that goes on. */
+int work_preview(const struct work *w, const struct job *j);
+
 /* --dump-inputs, before the first iteration: probe [modes][n][n] as it starts. */
 int work_dump(const struct work *w, const float complex *probe);
 

@@ -163,3 +163,4 @@ tests_pngclear_SOURCES = tests/pngclear.c
 TOOL_TESTS += tests/t4120-ptycho-defects.t
 TOOL_TESTS += tests/t4010-ptychosim-recon.t
 TOOL_TESTS += tests/t4410-ptycho-coldstart.t
+TOOL_TESTS += tests/t4500-ptycho-checkpoint.t

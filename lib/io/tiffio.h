@@ -88,6 +88,11 @@ int tiff_write_levels(const char *path, const struct array *levels, size_t n,
 struct tiff_sink;
 struct tiff_sink *tiff_sink_open(const char *path, const struct array *shape,
 				 const struct tiff_out *o);
+/* The same for the pages of levels[n] (whose data is not looked at) one after another: tiff_sink_level says that the next level's pages
+ * follow. */
+struct tiff_sink *tiff_sink_open_levels(const char *path, const struct array *levels, size_t n,
+					const struct tiff_out *o);
+int tiff_sink_level(struct tiff_sink *s, const struct array *shape);
 int tiff_sink_put(struct tiff_sink *s, const void *pages, size_t n);
 int tiff_sink_commit(struct tiff_sink *s);
 void tiff_sink_abort(struct tiff_sink *s);

@@ -414,6 +414,18 @@ struct tiff_sink *tiff_sink_open(const char *path, const struct array *shape,
 	return sink_open(path, shape, 1, o);
 }
 
+struct tiff_sink *tiff_sink_open_levels(const char *path, const struct array *levels, size_t n,
+					const struct tiff_out *o)
+{
+	return sink_open(path, levels, n, o);
+}
+
+int tiff_sink_level(struct tiff_sink *s, const struct array *shape)
+{
+	s->shape = *shape;
+	return s->done > 0 ? plan(&s->w) : 0;
+}
+
 int tiff_sink_put(struct tiff_sink *s, const void *pages, size_t n)
 {
 	s->w.data = pages;
@@ -460,8 +472,7 @@ int tiff_write_levels(const char *path, const struct array *levels, size_t n,
 	if (!s)
 		return -1;
 	for (size_t l = 0; l < n; l++) {
-		s->shape = levels[l];
-		if ((l > 0 && plan(&s->w) != 0) ||
+		if (tiff_sink_level(s, &levels[l]) != 0 ||
 		    tiff_sink_put(s, levels[l].data, levels[l].nz) != 0) {
 			tiff_sink_abort(s);
 			return -1;
