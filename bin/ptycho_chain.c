@@ -37,6 +37,7 @@ static const struct key keys[] = {
 	{ "norm", "mlgrad ", REAL, AT(norm), 1e-30, 1e30 },
 	{ "per_batch", "mlgrad ", YES, AT(per_batch), 0, 1 },
 	{ "relax", WAVES, REAL, AT(relax), 0, 1e6 },
+	{ "avg", WAVES, REAL, AT(average), 0, 1 },
 	{ "inner", "er " WAVES, WHOLE, AT(inner), 1, 1000 },
 	{ "floor", "ml ", REAL, AT(floor), 1e-12, 1e12 },
 	{ "batch", ALL, WHOLE, AT(batch), 1, 1e9 },

@@ -8,6 +8,7 @@
 #include "batch/common.h"
 #include "ptycho_checkpoint.h"
 #include "ptychorecon.h"
+#include "ptycho/positions.h"
 #include "ptycho/preflight.h"
 #include "ptycho/ramp.h"
 
@@ -211,6 +212,15 @@ static int resume(struct job *j, struct ptycho *p)
 	return 0;
 }
 
+static void say_affine(const struct ptycho *p)
+{
+	struct positions_affine a;
+
+	if (positions_affine(p, &a) == 0)
+		info("positions: scale y %.6g, scale x %.6g, rotation %.5g degrees, shear %.5g", a.scale[0], a.scale[1],
+		     a.rotation_deg, a.shear);
+}
+
 static int compute(void *tool, struct job *j)
 {
 	struct tool *t = tool;
@@ -231,6 +241,8 @@ static int compute(void *tool, struct job *j)
 	w->diverged = chain == CHAIN_DIVERGED;
 	put_row(&w->log, &final, true);
 	info("final: R %.6g, chi %.5g, nll %.5g", final.R, final.chi, final.nll);
+	if (w->o->engine.refine.affine)
+		say_affine(&p);
 	rc = finish(w, j->input, &p);
 done:
 	ptycho_clear(&p);

@@ -114,6 +114,8 @@ const struct opt ptycho_options[] = {
 	  .initial = "every", .help = "modes; dm, raar and ml: at the end of their stage at the earliest" },
 	{ OPT_TEXT, "refine-positions", .text = &opts.refine, .arg = "START[,STEP[,LIMIT[,CLIP]]]", .note = "off",
 	  .help = "from an iteration on; step 1, walk 4 px, change 0.5 px" },
+	{ OPT_FLAG, "refine-affine", .flag = &opts.engine.refine.affine,
+	  .help = "and drawn to an affine image of those given" },
 	{ OPT_FLAG, "intensity", .flag = &opts.engine.intensity, .help = "a factor per frame is fitted" },
 
 	{ OPT_HEADING, .help = "Run and products" },
@@ -205,6 +207,8 @@ static int take_refine(struct recon_options *o)
 	double v[4] = { 0, 1, 4, 0.5 };
 
 	o->engine.refine.on = o->refine != NULL;
+	if (o->engine.refine.affine && !o->refine)
+		return error("'--refine-affine': no --refine-positions, expected both");
 	if (o->refine && (numbers(o->refine, 4, false, v) < 0 || v[0] < 0 || v[0] != floor(v[0]) || v[0] > 1e6 ||
 			  v[1] <= 0 || v[2] <= 0 || v[2] > 4096 || v[3] <= 0))
 		return error("'--refine-positions': '%s', expected START[,STEP[,LIMIT[,CLIP]]], a whole number of 0 to "

@@ -469,6 +469,64 @@ static void test_waves(struct dev *d, struct dev *small)
 	fixture_clear(&f);
 }
 
+/* ---- key avg */
+
+struct iterates {
+	long from;
+	double n;
+	double complex *object;
+};
+
+static int add_iterate(void *arg, struct ptycho *p, const struct ptycho_row *row)
+{
+	struct iterates *t = arg;
+	float complex *o = mem_new(p->h * p->w, sizeof *o);
+	int rc = ptycho_read(p, o, NULL);
+
+	for (size_t i = 0; i < p->h * p->w && row->iteration >= t->from; i++)
+		t->object[i] += (double complex)o[i];
+	t->n += row->iteration >= t->from;
+	free(o);
+	return rc;
+}
+
+static void test_average(struct dev *d, const char *engine)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage(engine, 7, 4);
+	struct iterates t = { .from = 4 };
+	struct chain_ops ops = { .row = add_iterate, .arg = &t };
+	struct ptycho_row final;
+	struct fixture f;
+	struct ptycho p = { 0 };
+	float complex *x, *mean;
+	double off = NAN, last = NAN;
+
+	fixture_make(&f, SIDE, N, 1, 1e3, false);
+	for (size_t i = 0; i < f.h * f.w; i++)
+		f.object[i] = 1;
+	for (size_t i = 0; i < N * N; i++)
+		f.probe[i] *= i % 3 ? 1.4f : 0.4f;
+	x = mem_new(f.h * f.w, sizeof *x);
+	mean = mem_new(f.h * f.w, sizeof *mean);
+	t.object = mem_new(f.h * f.w, sizeof *t.object);
+	for (int c = 0; c < 2; c++) {
+		s.average = c ? 0.4 : 0; /* of 7: 3 */
+		if (fixture_start(&f, d, &o, 4, true, &p) == 0 && chain_run(&p, &s, 1, &ops, &final) == 0 && ptycho_read(&p, x, NULL) == 0)
+			*(c ? &off : &last) = 0;
+		for (size_t i = 0; i < f.h * f.w && !c; i++)
+			mean[i] = (float complex)(t.object[i] / t.n);
+		*(c ? &off : &last) += fixture_distance(x, mean, f.h * f.w);
+		ptycho_clear(&p);
+	}
+	ok(off < 1e-6 && last > 1e-4, "%s with avg=0.4 ends at the mean of its last 3 of 7 iterates (%.2g; the last alone %.2g)", engine,
+	   off, last);
+	free(x);
+	free(mean);
+	free(t.object);
+	fixture_clear(&f);
+}
+
 /* ---- positions */
 
 static void refine(struct ptycho_opts *o)
@@ -575,6 +633,37 @@ static void test_affine(struct dev *d)
 	fixture_clear(&f);
 }
 
+/* Positions given 2 % too far apart: the affine image says so */
+static void test_scale(struct dev *d)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage("epie", 40, 4);
+	struct positions_affine a = { { 0, 0 }, 0, 0 };
+	struct fixture_log log;
+	struct fixture f;
+	struct ptycho p = { 0 };
+	double mean[2] = { 0, 0 };
+	bool good;
+
+	fixture_make(&f, SIDE, N, 1, 1e6, true);
+	fixture_beam(&f);
+	refine(&o);
+	o.refine.affine = true;
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < f.k; k++)
+			mean[i] += f.s[k][i] / (double)f.k;
+	for (size_t k = 0; k < f.k; k++)
+		for (int i = 0; i < 2; i++)
+			f.s[k][i] = mean[i] + (f.s[k][i] - mean[i]) * (i ? 0.98 : 1.02);
+	good = fixture_start(&f, d, &o, 4, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0 && positions_affine(&p, &a) == 0;
+	ok(good && fabs(a.scale[0] * 1.02 - 1) < 2e-3 && fabs(a.scale[1] * 0.98 - 1) < 2e-3 && fabs(a.shear) < 2e-3 &&
+		   fabs(a.rotation_deg) < 0.1,
+	   "positions 2 %% too far apart in y and too close in x: scales %.4g and %.4g, %.2g degrees, shear %.2g", a.scale[0],
+	   a.scale[1], a.rotation_deg, a.shear);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
 /* Frames of which every other one is brighter: w_k goes there, its mean stays 1 */
 static void test_intensity(struct dev *d)
 {
@@ -633,10 +722,13 @@ int main(void)
 		test_same(d, names[i], 1, false);
 		test_same(d, names[i], 2, true);
 	}
+	test_average(d, "dm");
+	test_average(d, "raar");
 	test_one_off(d);
 	test_recovery(d, "epie");
 	test_recovery(d, "lsqml");
 	test_affine(d);
+	test_scale(d);
 	test_intensity(d);
 	for (size_t i = 0; shared && i < sizeof goldens / sizeof goldens[0]; i++)
 		test_golden(d, shared, &goldens[i], goldens[i].batch < 25 ? goldens[i].batch : 25);

@@ -12,6 +12,9 @@
 struct projection {
 	struct waves psi;
 	struct buf *factor;	/* [room] float */
+	/* key avg: object and probe after each of the last iterations but one, summed; NULL without */
+	float complex *object, *probe;
+	double share[2];	/* how many were summed; p->iteration when all iterations are done */
 };
 
 static int projection_begin(struct ptycho *p, const struct stage *s, void **kept)
@@ -19,19 +22,65 @@ static int projection_begin(struct ptycho *p, const struct stage *s, void **kept
 	struct projection *k = mem_new(1, sizeof *k);
 
 	*kept = k;
+	if (s->average > 0) {
+		k->object = mem_new(p->h * p->w, sizeof *k->object);
+		k->probe = mem_new(p->modes * p->n * p->n, sizeof *k->probe);
+	}
 	k->factor = buf_new(p->d, p->room * sizeof(float));
 	return !k->factor || dev_load(p->d, "ptycho_projection") != 0 || waves_init(p, &k->psi, p->room, s->engine == &engine_er && s->inner == 1 ? WAVES_SPARE : WAVES_STATE) != 0 ? -1 : 0;
+}
+
+/* sum += the values of b, or with last b = (sum + b) / (n + 1) */
+static int mean(struct buf *b, float complex *sum, size_t count, double n, bool last)
+{
+	float complex *v = buf_map(b, last ? MAP_READ | MAP_WRITE : MAP_READ);
+
+	if (!v)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (last)
+			v[i] = (sum[i] + v[i]) / (float)(n + 1);
+		else
+			sum[i] += v[i];
+	return buf_unmap(b);
+}
+
+static int means(struct ptycho *p, struct projection *k, bool last)
+{
+	return mean(p->object, k->object, p->h * p->w, k->share[0], last) != 0 ||
+			       mean(p->probe, k->probe, p->modes * p->n * p->n, k->share[0], last) != 0 ?
+		       -1 :
+		       0;
+}
+
+/* The state before iteration j is that after iteration j - 1: it counts if that is one of the last. */
+static int sum_state(struct ptycho *p, const struct stage *s, long j, struct projection *k)
+{
+	long last = (long)ceil(s->average * (double)s->iterations);
+
+	if (!k->object)
+		return 0;
+	k->share[1] = (double)(p->iteration + s->iterations - j);
+	if (j < 1 || j - 1 < s->iterations - last)
+		return 0;
+	if (means(p, k, false) != 0)
+		return -1;
+	k->share[0]++;
+	return 0;
 }
 
 static void projection_end(struct ptycho *p, void *kept)
 {
 	struct projection *k = kept;
 
-	(void)p;
 	if (!k)
 		return;
+	if (k->share[0] > 0 && (double)p->iteration == k->share[1])
+		means(p, k, true);
 	waves_free(&k->psi);
 	buf_free(k->factor);
+	free(k->object);
+	free(k->probe);
 	free(k);
 }
 
@@ -39,6 +88,10 @@ static int projection_visit(struct ptycho *p, void *kept, ptycho_visitor *visit,
 {
 	struct projection *k = kept;
 
+	if (k->object && (visit(arg, "sum_object", k->object, DT_F32, 1, p->h, 2 * p->w) != 0 ||
+			  visit(arg, "sum_probe", k->probe, DT_F32, p->modes, p->n, 2 * p->n) != 0 ||
+			  visit(arg, "sums", k->share, DT_F64, 1, 1, 2) != 0))
+		return -1;
 	return waves_visit(p, &k->psi, "psi", visit, arg);
 }
 
@@ -210,7 +263,7 @@ static int iterate_waves(struct ptycho *p, const struct stage *s, long j, struct
 {
 	bool errors = p->o.log_every <= 1 || j % p->o.log_every == 0;
 
-	if (zero_object(p) != 0)
+	if (sum_state(p, s, j, k) != 0 || zero_object(p) != 0)
 		return -1;
 	for (size_t first = 0; first < p->k; first += k->psi.block) {
 		struct buf *psi = waves_get(p, &k->psi, first, j > 0);
