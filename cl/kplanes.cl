@@ -1,10 +1,12 @@
-/* K-Planes (Fridovich-Keil et al. 2023; Yi et al. 2023): a volume as products of bilinear samples of planes in rotated frames. */
+/* K-Planes (Fridovich-Keil et al. 2023; Yi et al. 2023): a volume as products of bilinear samples
+ * of planes in rotated frames. */
 #include "pair.clh"
 #include "vec.clh"
 
-enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2 };	/* of lib/kplanes/field.c */
+enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2 }; /* of lib/kplanes/field.c */
 
-/* Where a point falls in one plane: fractions and d(index)/d(coordinate) along W and H; steps to the right and lower texel. */
+/* Where a point falls in one plane: fractions and d(index)/d(coordinate) along W and H; steps to
+ * the right and lower texel. */
 struct corner {
 	float tw, th, sw, sh;
 	int dx, dy;
@@ -12,15 +14,18 @@ struct corner {
 
 struct spots {
 	struct corner c[3];
-	size_t at[3];	/* of the upper left texel */
+	size_t at[3]; /* of the upper left texel */
 };
 
-/* q = R p, its coordinates turned `turn` times (zxy, yzx), so that plane `turn` takes the place of XY. */
+/* q = R p, its coordinates turned `turn` times (zxy, yzx), so that plane `turn` takes the place of
+ * XY. */
 static inline float3 rotate3(global const float *r, float3 p, int turn)
 {
-	global const float *a = r + 3 * ((3 - turn) % 3), *b = r + 3 * ((4 - turn) % 3), *c = r + 3 * ((5 - turn) % 3);
+	global const float *a = r + 3 * ((3 - turn) % 3), *b = r + 3 * ((4 - turn) % 3),
+			   *c = r + 3 * ((5 - turn) % 3);
 
-	return (float3)(a[0] * p.x + (a[1] * p.y + a[2] * p.z), b[0] * p.x + (b[1] * p.y + b[2] * p.z),
+	return (float3)(a[0] * p.x + (a[1] * p.y + a[2] * p.z),
+			b[0] * p.x + (b[1] * p.y + b[2] * p.z),
 			c[0] * p.x + (c[1] * p.y + c[2] * p.z));
 }
 
@@ -54,8 +59,8 @@ static inline float activate(float a, int activation)
 }
 
 /* key [3T][n] = row << 16 | column of the cell of each point in each plane */
-kernel void kp_cells(global uint *restrict key, global const float *restrict pts, global const float *restrict rot, ulong n, int T,
-		     int H, int W)
+kernel void kp_cells(global uint *restrict key, global const float *restrict pts,
+		     global const float *restrict rot, ulong n, int T, int H, int W)
 {
 	size_t b = get_global_id(0), t = get_global_id(1);
 
@@ -75,8 +80,9 @@ kernel void kp_cells(global uint *restrict key, global const float *restrict pts
 }
 
 /* One step of Adam or NAdam: m and v are updated, x -= (cg g + cm m) / (sqrt(v cv) + 1e-8). */
-kernel void kp_update(global float *restrict x, global const float *restrict g, global float *restrict m, global float *restrict v,
-		      ulong n, float cg, float cm, float cv)
+kernel void kp_update(global float *restrict x, global const float *restrict g,
+		      global float *restrict m, global float *restrict v, ulong n, float cg,
+		      float cm, float cv)
 {
 	size_t i = VEC * get_global_id(0);
 
@@ -88,7 +94,8 @@ kernel void kp_update(global float *restrict x, global const float *restrict g, 
 
 	vf_store(m + i, left, a);
 	vf_store(v + i, left, b);
-	vf_store(x + i, left, vf_load(x + i, left) - (cg * d + cm * a) / (sqrt(b * cv) + vf_set(1e-8f)));
+	vf_store(x + i, left,
+		 vf_load(x + i, left) - (cg * d + cm * a) / (sqrt(b * cv) + vf_set(1e-8f)));
 }
 
 #define V 1

@@ -1,14 +1,22 @@
-/* Total variation with holes and wrapped phases, complex volumes; a program of its own since building it takes a while. */
-#include "tv.clh"
+/* Total variation with holes and wrapped phases, complex volumes; a program of its own since
+ * building it takes a while. */
+#include "tv_loss.clh"
 
 kernel void tv_axes_any(ARGUMENTS, int kind, int wrapped, int skip, int want)
 {
-	axes_tile(PASSED, kind, wrapped, skip, want);
+	local total space[ITEMS];
+
+	by_rows(PASSED, space, kind == L1 ? L1 : SQ, wrapped, skip, want, false);
 }
 
 kernel void tv_iso_any(ARGUMENTS, int wrapped, int skip, int want)
 {
-	iso_tile(PASSED, wrapped, skip, want);
+	local total space[ITEMS];
+
+	if (want)
+		iso_walk(PASSED, space, wrapped, skip, false);
+	else
+		by_rows(PASSED, space, ISO, wrapped, skip, false, false);
 }
 
 /* re becomes the modulus, im the angle; both NaN where either is not finite. */
@@ -25,10 +33,12 @@ kernel void tv_polar(global float *restrict re, global float *restrict im, ulong
 	im[i] = good ? phase : NAN;
 }
 
-/* Gradients by modulus and angle become gradients by real and imaginary part: o / m gm + i o / m^2 ga, 0 where o = 0; with skip
- * also where o is not finite.  m, angle: of tv_polar, from element `at` on. */
-kernel void tv_cartesian(global float *restrict gm, global float *restrict ga, global const float *restrict m,
-			 global const float *restrict angle, ulong at, ulong n, int use_m, int use_a, int skip)
+/* Gradients by modulus and angle become gradients by real and imaginary part: o / m gm + i o / m^2
+ * ga, 0 where o = 0; with skip also where o is not finite.  m, angle: of tv_polar, from element
+ * `at` on. */
+kernel void tv_cartesian(global float *restrict gm, global float *restrict ga,
+			 global const float *restrict m, global const float *restrict angle,
+			 ulong at, ulong n, int use_m, int use_a, int skip)
 {
 	ulong i = get_global_id(0);
 

@@ -1,11 +1,13 @@
-/* Total variation denoising, min over u of 1/2 |u - f|^2 + lambda |w grad u|: the two half steps of the accelerated primal-dual
- * iteration of Chambolle, Pock 2011 (algorithm 2), and the duality gap.  Forward differences; one whose end lies outside the volume or
- * is not finite is 0 and its dual variable stays 0.  Volumes are [nz][ny][nx], nz the planes of the slab; planes z0 ... z0 + n - 1 are
- * worked on.  Source of the gap's terms: lib/tv/denoise.h. */
+/* Total variation denoising, min over u of 1/2 |u - f|^2 + lambda |w grad u|: the two half steps of
+ * the accelerated primal-dual iteration of Chambolle, Pock 2011 (algorithm 2), and the duality gap.
+ * Forward differences; one whose end lies outside the volume or is not finite is 0 and its dual
+ * variable stays 0.  Volumes are [nz][ny][nx], nz the planes of the slab; planes z0 ... z0 + n - 1
+ * are worked on.  Source of the gap's terms: lib/tv/denoise.h. */
 #include "tv.clh"
 
-#define WHERE \
-	int x = get_global_id(0) * VEC, y = get_global_id(1), z = z0 + get_global_id(2), m = nx - x; \
+#define WHERE                                                                                      \
+	int x = get_global_id(0) * VEC, y = get_global_id(1), z = z0 + get_global_id(2),           \
+	    m = nx - x;                                                                            \
 	size_t plane = (size_t)ny * nx, i = (size_t)z * plane + (size_t)y * nx + x;
 
 static inline vf at_or_zero(global const float *p, int there, int m)
@@ -14,12 +16,14 @@ static inline vf at_or_zero(global const float *p, int there, int m)
 }
 
 /* f - (w grad)^T p */
-static inline vf residual(global const float *f, global const float *pz, global const float *py, global const float *px, size_t i, int z,
-			  int y, int x, int ny, int nx, float4 w)
+static inline vf residual(global const float *f, global const float *pz, global const float *py,
+			  global const float *px, size_t i, int z, int y, int x, int ny, int nx,
+			  float4 w)
 {
 	int m = nx - x;
 	size_t plane = (size_t)ny * nx;
-	vf here = vf_load(px + i, m), left = CHOOSE(x + LANE > 0, before(px + (i - x), x, nx, here), vf_set(0));
+	vf here = vf_load(px + i, m),
+	   left = CHOOSE(x + LANE > 0, before(px + (i - x), x, nx, here), vf_set(0));
 	vf dz = vf_load(pz + i, m) - at_or_zero(z > 0 ? pz + i - plane : pz, z > 0, m);
 	vf dy = vf_load(py + i, m) - at_or_zero(y > 0 ? py + i - nx : py, y > 0, m);
 
@@ -32,22 +36,27 @@ static inline vf held(vf u, float lo, float hi)
 	return CHOOSE(u > hi, vf_set(hi), u);
 }
 
-kernel void denoise_primal(global float *restrict u, global float *restrict ahead, global const float *restrict f,
-			   global const float *restrict pz, global const float *restrict py, global const float *restrict px, float4 w,
-			   float tau, float theta, float lo, float hi, int z0, int n, int ny, int nx)
+kernel void denoise_primal(global float *restrict u, global float *restrict ahead,
+			   global const float *restrict f, global const float *restrict pz,
+			   global const float *restrict py, global const float *restrict px,
+			   float4 w, float tau, float theta, float lo, float hi, int z0, int n,
+			   int ny, int nx)
 {
 	WHERE
 
 	if (x >= nx || y >= ny || z >= z0 + n)
 		return;
-	vf old = vf_load(u + i, m), v = held((old + tau * residual(f, pz, py, px, i, z, y, x, ny, nx, w)) / (1 + tau), lo, hi);
+	vf old = vf_load(u + i, m),
+	   v = held((old + tau * residual(f, pz, py, px, i, z, y, x, ny, nx, w)) / (1 + tau), lo,
+		    hi);
 
 	vf_store(u + i, m, v);
 	vf_store(ahead + i, m, v + theta * (v - old));
 }
 
 /* The weighted gradient of a voxel. */
-static inline v3 gradient(global const float *u, size_t i, int z, int y, int x, int nz, int ny, int nx, float4 w)
+static inline v3 gradient(global const float *u, size_t i, int z, int y, int x, int nz, int ny,
+			  int nx, float4 w)
 {
 	int m = nx - x;
 	size_t plane = (size_t)ny * nx;
@@ -60,8 +69,10 @@ static inline v3 gradient(global const float *u, size_t i, int z, int y, int x, 
 	return d;
 }
 
-kernel void denoise_dual(global float *restrict pz, global float *restrict py, global float *restrict px, global const float *restrict u,
-			 float4 w, float sigma, float lambda, int aniso, int z0, int n, int nz, int ny, int nx)
+kernel void denoise_dual(global float *restrict pz, global float *restrict py,
+			 global float *restrict px, global const float *restrict u, float4 w,
+			 float sigma, float lambda, int aniso, int z0, int n, int nz, int ny,
+			 int nx)
 {
 	WHERE
 
@@ -77,7 +88,8 @@ kernel void denoise_dual(global float *restrict pz, global float *restrict py, g
 		d.y = clamp(d.y, -lambda, lambda);
 		d.x = clamp(d.x, -lambda, lambda);
 	} else {
-		vf s = sqrt(d.z * d.z + d.y * d.y + d.x * d.x), k = CHOOSE(s > lambda, lambda / s, vf_set(1));
+		vf s = sqrt(d.z * d.z + d.y * d.y + d.x * d.x),
+		   k = CHOOSE(s > lambda, lambda / s, vf_set(1));
 
 		d.z *= k;
 		d.y *= k;
@@ -89,9 +101,10 @@ kernel void denoise_dual(global float *restrict pz, global float *restrict py, g
 }
 
 /* The u that belongs to p. */
-kernel void denoise_answer(global float *restrict u, global const float *restrict f, global const float *restrict pz,
-			   global const float *restrict py, global const float *restrict px, float4 w, float lo, float hi, int z0, int n,
-			   int ny, int nx)
+kernel void denoise_answer(global float *restrict u, global const float *restrict f,
+			   global const float *restrict pz, global const float *restrict py,
+			   global const float *restrict px, float4 w, float lo, float hi, int z0,
+			   int n, int ny, int nx)
 {
 	WHERE
 
@@ -100,12 +113,15 @@ kernel void denoise_answer(global float *restrict u, global const float *restric
 	vf_store(u + i, m, held(residual(f, pz, py, px, i, z, y, x, ny, nx, w), lo, hi));
 }
 
-/* part [n][tiles of ROWS rows][LANES][3]: sums of lambda |w grad u| - <p, w grad u>, of (u - f)^2 and of |w grad u| */
-kernel void denoise_gap(global float2 *restrict part, global const float *restrict u, global const float *restrict f,
-			global const float *restrict pz, global const float *restrict py, global const float *restrict px, float4 w,
+/* part [n][tiles of ROWS rows][LANES][3]: sums of lambda |w grad u| - <p, w grad u>, of (u - f)^2
+ * and of |w grad u| */
+kernel void denoise_gap(global float2 *restrict part, global const float *restrict u,
+			global const float *restrict f, global const float *restrict pz,
+			global const float *restrict py, global const float *restrict px, float4 w,
 			float lambda, int aniso, int z0, int n, int nz, int ny, int nx)
 {
-	int lane = get_global_id(0), k = get_global_id(1), tile = get_global_id(2), tiles = (ny + ROWS - 1) / ROWS, z = z0 + k;
+	int lane = get_global_id(0), k = get_global_id(1), tile = get_global_id(2),
+	    tiles = (ny + ROWS - 1) / ROWS, z = z0 + k;
 	size_t slot = ((size_t)k * tiles + tile) * LANES + lane;
 	p3 sum;
 
@@ -119,9 +135,11 @@ kernel void denoise_gap(global float2 *restrict part, global const float *restri
 			v3 d = gradient(u, i, z, y, x, nz, ny, nx, w), t;
 			vf r = vf_load(u + i, m) - vf_load(f + i, m);
 
-			t.x = aniso ? fabs(d.z) + fabs(d.y) + fabs(d.x) : sqrt(d.z * d.z + d.y * d.y + d.x * d.x);
-			t.z = lambda * t.x - (vf_load(pz + i, m) * d.z + vf_load(py + i, m) * d.y + vf_load(px + i, m) * d.x);
-			t.z = CHOOSE(t.z > 0, t.z, vf_set(0));	/* the rest is rounding */
+			t.x = aniso ? fabs(d.z) + fabs(d.y) + fabs(d.x)
+				    : sqrt(d.z * d.z + d.y * d.y + d.x * d.x);
+			t.z = lambda * t.x - (vf_load(pz + i, m) * d.z + vf_load(py + i, m) * d.y +
+					      vf_load(px + i, m) * d.x);
+			t.z = CHOOSE(t.z > 0, t.z, vf_set(0)); /* the rest is rounding */
 			t.y = CHOOSE(isfinite(r), r * r, vf_set(0));
 			sum = flush(sum, t);
 		}

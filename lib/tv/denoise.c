@@ -10,7 +10,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-enum { ROWS = 16, GPU_LANES = 64 }; /* of cl/tv.clh */
+enum { ROWS = 16, LANES = 64 }; /* of cl/tv.clh */
 enum { EVERY = 10 };		    /* iterations from one bound to the next */
 enum { U, PZ, PY, PX, STATE, AHEAD = STATE, F, VOLUMES };
 enum { CACHE = 8 << 20 }; /* bytes that the two half steps share in the processor's cache */
@@ -41,7 +41,7 @@ struct denoise {
 
 static size_t lanes(const struct dev *d)
 {
-	return dev_is_cpu(d) ? 1 : GPU_LANES;
+	return dev_columns(d, 2) == 1 ? 1 : LANES; /* where a work-item takes 16 columns */
 }
 
 static size_t part_bytes(const struct dev *d, size_t planes, size_t ny)

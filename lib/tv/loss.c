@@ -7,7 +7,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 
-enum { ROWS = 16, COLUMNS = 512, SUMS = 3, COUNTS = 5, GPU_LANES = 64 }; /* of cl/tv.cl */
+enum { BLOCK = 16, SUMS = 3, COUNTS = 5, LANES = 64, RUN = 8 }; /* of cl/tv_sum.clh, tv_loss.clh */
 enum { SPACE = 960 << 10 }; /* bytes of partial sums at a time */
 
 static void shape(struct tv *t, struct dev *d, const struct tv_opts *o, size_t ny, size_t nx)
@@ -15,22 +15,20 @@ static void shape(struct tv *t, struct dev *d, const struct tv_opts *o, size_t n
 	size_t bytes;
 
 	*t = (struct tv){ .d = d, .o = *o, .ny = ny, .nx = nx };
-	t->tiles = ((ny + ROWS - 1) / ROWS) * ((nx + COLUMNS - 1) / COLUMNS);
-	t->lanes = dev_is_cpu(d) ? 1 : GPU_LANES;
-	bytes = t->tiles * t->lanes *
-			(SUMS * 2 * sizeof(float) + (o->skip ? COUNTS * sizeof(int) : 0)) +
-		20;
+	t->blocks = (ny + BLOCK - 1) / BLOCK;
+	t->wide = dev_columns(d, 2) == 1;
+	bytes = t->blocks * (SUMS * sizeof(double) + (o->skip ? COUNTS * sizeof(int) : 0)) + 20;
 	t->batch = SPACE / bytes < 1 ? 1 : SPACE / bytes;
 }
 
 static size_t part_bytes(const struct tv *t)
 {
-	return t->batch * t->tiles * t->lanes * SUMS * 2 * sizeof(float);
+	return t->batch * t->blocks * SUMS * sizeof(double);
 }
 
 static size_t count_bytes(const struct tv *t)
 {
-	return t->o.skip ? t->batch * t->tiles * t->lanes * COUNTS * sizeof(int) : sizeof(int);
+	return t->o.skip ? t->batch * t->blocks * COUNTS * sizeof(int) : sizeof(int);
 }
 
 size_t tv_bytes(struct dev *d, const struct tv_opts *o, size_t ny, size_t nx)
@@ -62,13 +60,14 @@ void tv_clear(struct tv *t)
 	*t = (struct tv){ 0 };
 }
 
-static double pairwise(const double *v, size_t n, size_t step)
+/* Joins the blocks' sums as cl/tv_sum.clh joins rows: 0 and 1, 2 and 3 ..., then the sums of two
+ * ... */
+static double join(double *v, size_t n, size_t step)
 {
-	size_t half = n / 2;
-
-	return n == 0	? 0
-	       : n == 1 ? v[0]
-			: pairwise(v, half, step) + pairwise(v + half * step, n - half, step);
+	for (size_t d = 1; d < n; d *= 2)
+		for (size_t i = 0; i + d < n; i += 2 * d)
+			v[i * step] += v[(i + d) * step];
+	return v[0];
 }
 
 static int launch(struct tv *t, struct buf *v, size_t first, size_t to, size_t n, struct buf *grad)
@@ -81,7 +80,9 @@ static int launch(struct tv *t, struct buf *v, size_t first, size_t to, size_t n
 	struct {
 		float z, y, x, eps;
 	} w = { (float)o->weight[0], (float)o->weight[1], (float)o->weight[2], (float)o->eps };
-	struct ndrange range = NDRANGE3(t->lanes, n, t->tiles);
+	size_t run = t->wide && o->kind == TV_ISO && grad ? RUN : 1;
+	struct ndrange range = { { t->wide ? 1 : LANES, (n + run - 1) / run, t->blocks },
+				 { t->wide ? 1 : LANES, 1, 1 } };
 	int want = grad != NULL;
 	struct buf *to_grad = grad ? grad : t->part; /* a buffer that is not written to */
 
@@ -113,9 +114,12 @@ void tv_counts(const struct tv *t, int links, struct tv_sums *s)
 /* Reads what a launch has left of n planes. */
 static int collect(struct tv *t, size_t n, const int *links, struct tv_sums *out)
 {
-	size_t each = t->tiles * t->lanes;
+	size_t each = t->blocks;
+	bool fp64 = dev_has_fp64(t->d);
 	double *sum = mem_new(each * SUMS, sizeof *sum);
-	const float(*part)[2] = buf_map(t->part, MAP_READ);
+	const void *part = buf_map(t->part, MAP_READ);
+	const double *whole = part;   /* with fp64 */
+	const float(*pair)[2] = part; /* without */
 	const int *count = part && t->o.skip ? buf_map(t->counts, MAP_READ) : NULL;
 	int rc = part && (count || !t->o.skip) ? 0 : -1;
 
@@ -124,11 +128,10 @@ static int collect(struct tv *t, size_t n, const int *links, struct tv_sums *out
 		double c[COUNTS] = { 0 };
 
 		tv_counts(t, links[p], s);
-		for (size_t i = 0; i < each * SUMS; i++)
-			sum[i] = (double)part[p * each * SUMS + i][0] +
-				 (double)part[p * each * SUMS + i][1];
+		for (size_t i = 0, at = p * each * SUMS; i < each * SUMS; i++, at++)
+			sum[i] = fp64 ? whole[at] : (double)pair[at][0] + (double)pair[at][1];
 		for (int a = 0; a < SUMS; a++)
-			s->sum[a] = pairwise(sum + a, each, SUMS);
+			s->sum[a] = join(sum + a, each, SUMS);
 		for (size_t i = 0; i < each && count; i++)
 			for (int k = 0; k < COUNTS; k++)
 				c[k] += count[(p * each + i) * COUNTS + (size_t)k];

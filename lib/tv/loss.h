@@ -1,12 +1,17 @@
 /* lib/tv/loss.h: total variation of volumes and its gradient, slab by slab.
  *
  * v[b][z][y][x]; D_a v the forward difference along axis a = z, y, x, absent at the last voxel of
- *an axis. sq	sum_a f_a sum (D_a v)^2 l1	sum_a f_a sum |D_a v|, sign(0) = 0 iso	f sum over
- *corners sqrt(w_z D_z^2 + w_y D_y^2 + w_x D_x^2 + eps); a corner has all three differences plane
- *sq of every page for itself, 3 / pages times the sum of the means along y and x (Rudin, Osher,
- *Fatemi 1992; the functionals of quantem.)  Differences, roots and gradients are float32, sums
- *pairs of floats and double; their order hangs on the shape alone, so a volume in slabs gives the
- *same bytes as in one. */
+ * an axis.
+ *	sq	sum_a f_a sum (D_a v)^2
+ *	l1	sum_a f_a sum |D_a v|, sign(0) = 0
+ *	iso	f sum over corners sqrt(w_z D_z^2 + w_y D_y^2 + w_x D_x^2 + eps); a corner has
+ *		all three differences
+ *	plane	sq of every page for itself, 3 / pages times the sum of the means along y and x
+ * (Rudin, Osher, Fatemi 1992; the functionals of quantem.)  Differences, roots and gradients are
+ * float32, sums double, or pairs of floats on a device without fp64.  Their order hangs on the
+ * shape alone: 64 lanes of a row (lane = x mod 64), joined by a binary tree, rows of a plane
+ * pairwise, planes pairwise; cl/tv_sum.clh says it in full.  So a volume in slabs gives the same
+ * bytes as in one, and so do all devices with fp64. */
 #ifndef TV_LOSS_H
 #define TV_LOSS_H
 
@@ -37,8 +42,9 @@ struct tv_sums {
 struct tv {
 	struct dev *d;
 	struct tv_opts o;
-	size_t ny, nx, tiles, lanes; /* tiles of a plane, partial sums of a tile */
-	size_t batch;		     /* planes of one launch */
+	size_t ny, nx, blocks; /* blocks of rows in a plane */
+	size_t batch;	       /* planes of one launch */
+	bool wide;	       /* a work-item takes 16 columns at once */
 	struct buf *part, *counts, *links, *factor;
 };
 
@@ -51,10 +57,13 @@ void tv_clear(struct tv *t);
 
 /* Sums and gradient of n planes.
  *	v	[..][ny][nx] float32, holds the planes first - 1 (where it is linked) to first + n
- *(where it is linked) links	[n] TV_PREV | TV_NEXT, what plane first + i has beside it in v
+ *		(where it is linked)
+ *	links	[n] TV_PREV | TV_NEXT, what plane first + i has beside it in v
  *	factor	[n][4] z, y, x of each plane's gradient (iso: [0]), from tv_factors; not read
- *without grad grad	[n][ny][nx] float32, every element is overwritten; NULL: sums only out [n],
- *the caller's Blocks.  0, or -1 after reporting. */
+ *		without grad
+ *	grad	[n][ny][nx] float32, every element is overwritten; NULL: sums only
+ *	out	[n], the caller's
+ * Blocks.  0, or -1 after reporting. */
 int tv_slab(struct tv *t, struct buf *v, size_t first, size_t n, const int *links,
 	    const float (*factor)[4], struct buf *grad, struct tv_sums *out);
 
