@@ -1,8 +1,8 @@
-/* Maximum likelihood of ptychography: gradient weights and the line search (spec: ml; Thibault & Guizar-Sicairos 2012).  Transforms are
- * raw, F = n Psi. */
+/* Maximum likelihood of ptychography: gradient weights and the line search (spec: ml; Thibault &
+ * Guizar-Sicairos 2012).  Transforms are raw, F = n Psi. */
 #include "ptycho.clh"
 
-enum { GAUSS, POISSON, EUCLID };	/* of lib/ptycho/engine.h */
+enum { GAUSS, POISSON, EUCLID }; /* of lib/ptycho/engine.h */
 
 /* xi of the model intensity m: half the derivative of the likelihood by |Psi|^2 */
 static inline vf ml_xi(vf I, vf m, int noise, float low)
@@ -16,7 +16,8 @@ static inline vf ml_xi(vf I, vf m, int noise, float low)
 
 /* F becomes 2 xi F / n^2, 0 where invalid */
 kernel void ml_weight(global float2 *restrict wave, global const void *restrict measured,
-		      global const int4 *restrict window, int n, int modes, int count, int is16, int noise, float low)
+		      global const int4 *restrict window, int n, int modes, int count, int is16,
+		      int noise, float low)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
@@ -24,7 +25,8 @@ kernel void ml_weight(global float2 *restrict wave, global const void *restrict 
 		return;
 	size_t at = (size_t)b * modes * n * n + (size_t)r * n + x;
 	float scale = 1.0f / ((float)n * n);
-	vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x), m = vf_set(0), k;
+	vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x),
+	   m = vf_set(0), k;
 
 	for (int i = 0; i < modes; i++)
 		m += vc_norm(vc_load(wave + at + (size_t)i * n * n, n - x));
@@ -38,7 +40,8 @@ kernel void ml_weight(global float2 *restrict wave, global const void *restrict 
 }
 
 /* h = beta h - k g [total] */
-kernel void ml_direction(global float2 *restrict h, global const float2 *restrict g, ulong total, float beta, float k)
+kernel void ml_direction(global float2 *restrict h, global const float2 *restrict g, ulong total,
+			 float beta, float k)
 {
 	size_t i = (size_t)VEC * get_global_id(0);
 
@@ -51,7 +54,8 @@ kernel void ml_direction(global float2 *restrict h, global const float2 *restric
 }
 
 /* x += t h [total] */
-kernel void ml_step(global float2 *restrict x, global const float2 *restrict h, ulong total, float t)
+kernel void ml_step(global float2 *restrict x, global const float2 *restrict h, ulong total,
+		    float t)
 {
 	size_t i = (size_t)VEC * get_global_id(0);
 
@@ -59,14 +63,16 @@ kernel void ml_step(global float2 *restrict x, global const float2 *restrict h, 
 		return;
 	int left = (int)min(total - i, (ulong)VEC);
 
-	vc_store(x + i, left, vc_add(vc_load(x + i, left), vc_scale(vf_set(t), vc_load(h + i, left))));
+	vc_store(x + i, left,
+		 vc_add(vc_load(x + i, left), vc_scale(vf_set(t), vc_load(h + i, left))));
 }
 
 /* a = w_k (P h_O + h_P O), b = w_k h_P h_O; both = 0: h_P is 0 and b is not written */
-kernel void ml_change(global float2 *restrict a, global float2 *restrict b, global const float2 *restrict probes,
-		      global const float2 *restrict h_probes, global const float2 *restrict object,
-		      global const float2 *restrict h_object, global const int4 *restrict window,
-		      global const float4 *restrict par, int n, int modes, int width, int count, int step, int both)
+kernel void ml_change(global float2 *restrict a, global float2 *restrict b,
+		      global const float2 *restrict probes, global const float2 *restrict h_probes,
+		      global const float2 *restrict object, global const float2 *restrict h_object,
+		      global const int4 *restrict window, global const float4 *restrict par, int n,
+		      int modes, int width, int count, int step, int both)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2);
 
@@ -74,7 +80,8 @@ kernel void ml_change(global float2 *restrict a, global float2 *restrict b, glob
 		return;
 	size_t at = (size_t)(window[k].x + r) * width + window[k].y + x;
 	vf w = vf_set(par[k].z);
-	vc o = vc_scale(w, vc_load(object + at, n - x)), ho = vc_scale(w, vc_load(h_object + at, n - x));
+	vc o = vc_scale(w, vc_load(object + at, n - x)),
+	   ho = vc_scale(w, vc_load(h_object + at, n - x));
 
 	for (int m = 0; m < modes; m++) {
 		size_t i = ((size_t)m * n + r) * n + x, to = (size_t)k * modes * n * n + i;
@@ -89,13 +96,16 @@ kernel void ml_change(global float2 *restrict a, global float2 *restrict b, glob
 	}
 }
 
-/* Of the likelihood along the line, in rows 0, 1, 2: sum x A1, sum (x A2 + c), sum (|x A2| + c) with A0 = |f|^2,
- * A1 = 2 Re f a*, A2 = |a|^2 + 2 Re f b*, summed over modes. */
-kernel void ml_line(global const float2 *restrict f, global const float2 *restrict a, global const float2 *restrict b,
-		    global const void *restrict measured, global const int4 *restrict window, global float *restrict rows,
-		    int n, int modes, int count, int is16, int noise, float low, int both, local float *part)
+/* Of the likelihood along the line, in rows 0, 1, 2: sum x A1, sum (x A2 + c), sum (|x A2| + c)
+ * with A0 = |f|^2, A1 = 2 Re f a*, A2 = |a|^2 + 2 Re f b*, summed over modes. */
+kernel void ml_line(global const float2 *restrict f, global const float2 *restrict a,
+		    global const float2 *restrict b, global const void *restrict measured,
+		    global const int4 *restrict window, global float *restrict rows, int n,
+		    int modes, int count, int is16, int noise, float low, int both,
+		    local float *part)
 {
-	int l = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2), in = r < n && k < count;
+	int l = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2),
+	    in = r < n && k < count;
 	float scale = 1.0f / ((float)n * n);
 	vf sum[3];
 
@@ -104,7 +114,9 @@ kernel void ml_line(global const float2 *restrict f, global const float2 *restri
 	if (in)
 		for (int x = l; x < n; x += 16) {
 			size_t at = (size_t)k * modes * n * n + (size_t)r * n + x;
-			vf I = frame_load(measured, is16, ((size_t)window[k].z * n + r) * n + x, n - x), zero = vf_set(0);
+			vf I = frame_load(measured, is16, ((size_t)window[k].z * n + r) * n + x,
+					  n - x),
+			   zero = vf_set(0);
 			vf A0 = zero, A1 = zero, A2 = zero, w, c, q;
 			vi valid = I >= 0;
 

@@ -1,4 +1,5 @@
-/* Gradients of exit waves along the windows' positions and the frames' intensities (spec: positions, intensity). */
+/* Gradients of exit waves along the windows' positions and the frames' intensities (spec:
+ * positions, intensity). */
 #include "ptycho.clh"
 
 /* to [count][n][n] = the object in each window */
@@ -14,7 +15,8 @@ kernel void positions_window(global float2 *restrict to, global const float2 *re
 }
 
 /* to = 2 pi i u_axis F / n^2 */
-kernel void positions_slope(global float2 *restrict to, global const float2 *restrict F, int n, int count, int axis)
+kernel void positions_slope(global float2 *restrict to, global const float2 *restrict F, int n,
+			    int count, int axis)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
@@ -23,7 +25,8 @@ kernel void positions_slope(global float2 *restrict to, global const float2 *res
 	size_t at = ((size_t)b * n + r) * n + x;
 	float scale = 6.28318531f / ((float)n * n) / n;
 	vi c = x + LANE;
-	vf u = axis ? vi_float(CHOOSE(c < (n + 1) / 2, c, c - n)) : vf_set(r < (n + 1) / 2 ? r : r - n);
+	vf u = axis ? vi_float(CHOOSE(c < (n + 1) / 2, c, c - n))
+		    : vf_set(r < (n + 1) / 2 ? r : r - n);
 	vc v = vc_load(F + at, n - x), w;
 
 	u = scale * u;
@@ -34,17 +37,20 @@ kernel void positions_slope(global float2 *restrict to, global const float2 *res
 
 /* rows 0, 1 = Re sum G* chi, sum |G|^2 over modes, G = w_k P_km D; D [count][n][n]; model: D is
  * the object, G the exit wave without w_k */
-kernel void positions_sums(global float *restrict rows, global const float2 *restrict D, global const float2 *restrict probes,
-			   global const float2 *restrict chi, global const int4 *restrict window,
-			   global const float4 *restrict par, int n, int modes, int width, int count, int step,
-			   int model, local float *part)
+kernel void positions_sums(global float *restrict rows, global const float2 *restrict D,
+			   global const float2 *restrict probes, global const float2 *restrict chi,
+			   global const int4 *restrict window, global const float4 *restrict par,
+			   int n, int modes, int width, int count, int step, int model,
+			   local float *part)
 {
-	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2), in = r < n && b < count;
+	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2),
+	    in = r < n && b < count;
 	vf along = vf_set(0), power = vf_set(0);
 
 	if (in) {
-		global const float2 *row = model ? D + (size_t)(window[b].x + r) * width + window[b].y :
-						   D + ((size_t)b * n + r) * n;
+		global const float2 *row =
+			model ? D + (size_t)(window[b].x + r) * width + window[b].y
+			      : D + ((size_t)b * n + r) * n;
 		vf w = vf_set(model ? 1 : par[b].z);
 
 		for (int x = l; x < n; x += 16) {
@@ -54,7 +60,8 @@ kernel void positions_sums(global float *restrict rows, global const float2 *res
 				size_t i = ((size_t)m * n + r) * n + x;
 				vc G = vc_mul(vc_load(probes + (size_t)b * step + i, n - x), d);
 
-				along += vc_dot(G, vc_load(chi + (size_t)b * modes * n * n + i, n - x));
+				along += vc_dot(
+					G, vc_load(chi + (size_t)b * modes * n * n + i, n - x));
 				power += vc_norm(G);
 			}
 		}

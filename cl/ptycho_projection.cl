@@ -1,19 +1,22 @@
-/* Ptychography with the exit waves of all frames: difference map, relaxed reflections, and the updates of object and probe from sums over
- * all frames (spec: mlgrad; er, dm, raar). */
+/* Ptychography with the exit waves of all frames: difference map, relaxed reflections, and the
+ * updates of object and probe from sums over all frames (spec: mlgrad; er, dm, raar). */
 #include "ptycho.clh"
 
 /* wave = 2 w_k P_km O - psi */
 kernel void projection_reflect(global float2 *restrict wave, global const float2 *restrict psi,
-			       global const float2 *restrict probes, global const float2 *restrict object,
-			       global const int4 *restrict window, global const float4 *restrict par, int n, int modes,
-			       int width, int count, int step)
+			       global const float2 *restrict probes,
+			       global const float2 *restrict object,
+			       global const int4 *restrict window,
+			       global const float4 *restrict par, int n, int modes, int width,
+			       int count, int step)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
 	if (x >= n || r >= n || b >= count)
 		return;
-	vc o = vc_scale(vf_set(2 * par[b].z),
-			vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x));
+	vc o = vc_scale(
+		vf_set(2 * par[b].z),
+		vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x));
 
 	for (int m = 0; m < modes; m++) {
 		size_t i = ((size_t)m * n + r) * n + x, at = (size_t)b * modes * n * n + i;
@@ -25,23 +28,28 @@ kernel void projection_reflect(global float2 *restrict wave, global const float2
 
 /* psi = kept psi + (mixed wave + model w_k P_km O) */
 kernel void projection_update(global float2 *restrict psi, global const float2 *restrict wave,
-			      global const float2 *restrict probes, global const float2 *restrict object,
-			      global const int4 *restrict window, global const float4 *restrict par, int n, int modes,
-			      int width, int count, int step, float kept, float mixed, float model)
+			      global const float2 *restrict probes,
+			      global const float2 *restrict object,
+			      global const int4 *restrict window, global const float4 *restrict par,
+			      int n, int modes, int width, int count, int step, float kept,
+			      float mixed, float model)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
 	if (x >= n || r >= n || b >= count)
 		return;
-	vc o = vc_scale(vf_set(par[b].z),
-			vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x));
+	vc o = vc_scale(
+		vf_set(par[b].z),
+		vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x));
 
 	for (int m = 0; m < modes; m++) {
 		size_t i = ((size_t)m * n + r) * n + x, at = (size_t)b * modes * n * n + i;
-		vc v = vc_scale(vf_set(model), vc_mul(vc_load(probes + (size_t)b * step + i, n - x), o));
+		vc v = vc_scale(vf_set(model),
+				vc_mul(vc_load(probes + (size_t)b * step + i, n - x), o));
 		vc q = vc_scale(vf_set(mixed), vc_load(wave + at, n - x));
 
-		vc_store(psi + at, n - x, vc_add(vc_scale(vf_set(kept), vc_load(psi + at, n - x)), vc_add(q, v)));
+		vc_store(psi + at, n - x,
+			 vc_add(vc_scale(vf_set(kept), vc_load(psi + at, n - x)), vc_add(q, v)));
 	}
 }
 
@@ -56,17 +64,21 @@ static inline vf amplitude(global const float2 *wave, size_t at, int n, int mode
 }
 
 /* rows 0, 1 = sum (A - d)^2 and number of valid pixels */
-kernel void projection_deviation(global const float2 *restrict wave, global const void *restrict measured,
-				 global const int4 *restrict window, global float *restrict rows, int n, int modes,
-				 int count, int is16, local float *part)
+kernel void projection_deviation(global const float2 *restrict wave,
+				 global const void *restrict measured,
+				 global const int4 *restrict window, global float *restrict rows,
+				 int n, int modes, int count, int is16, local float *part)
 {
-	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2), in = r < n && b < count;
+	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2),
+	    in = r < n && b < count;
 	vf square = vf_set(0), pixels = vf_set(0);
 
 	if (in)
 		for (int x = l; x < n; x += 16) {
-			vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x);
-			vf A = amplitude(wave, (size_t)b * modes * n * n + (size_t)r * n + x, n, modes, n - x);
+			vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x,
+					  n - x);
+			vf A = amplitude(wave, (size_t)b * modes * n * n + (size_t)r * n + x, n,
+					 modes, n - x);
 			vf e = A - sqrt(max(I, vf_set(0))), zero = vf_set(0), one = vf_set(1);
 
 			square += CHOOSE(I >= 0, e * e, zero);
@@ -82,8 +94,8 @@ kernel void projection_deviation(global const float2 *restrict wave, global cons
 
 /* F becomes F A' / (A + 1e-9) / n^2, A' = A + (A - d)(f - 1) where valid, else A; f [count] */
 kernel void projection_relax(global float2 *restrict wave, global const void *restrict measured,
-			     global const int4 *restrict window, global const float *restrict f, int n, int modes,
-			     int count, int is16)
+			     global const int4 *restrict window, global const float *restrict f,
+			     int n, int modes, int count, int is16)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
@@ -105,8 +117,8 @@ kernel void projection_relax(global float2 *restrict wave, global const void *re
 /* ---- from sums over all frames, x and num [items][total], den [total] */
 
 /* num = (c x + num) / (c + den) where den > 0, else x */
-kernel void projection_blend(global float2 *restrict num, global const float2 *restrict x, global const float *restrict den,
-			     ulong total, int items, float c)
+kernel void projection_blend(global float2 *restrict num, global const float2 *restrict x,
+			     global const float *restrict den, ulong total, int items, float c)
 {
 	size_t i = (size_t)VEC * get_global_id(0);
 	int m = get_global_id(1);
@@ -126,8 +138,8 @@ kernel void projection_blend(global float2 *restrict num, global const float2 *r
 }
 
 /* num = x + num / (c + den), c > 0 */
-kernel void projection_add(global float2 *restrict num, global const float2 *restrict x, global const float *restrict den,
-			   ulong total, int items, float c)
+kernel void projection_add(global float2 *restrict num, global const float2 *restrict x,
+			   global const float *restrict den, ulong total, int items, float c)
 {
 	size_t i = (size_t)VEC * get_global_id(0);
 	int m = get_global_id(1);
@@ -138,5 +150,6 @@ kernel void projection_add(global float2 *restrict num, global const float2 *res
 	size_t at = m * total + i;
 	vf k = 1 / (c + vf_load(den + i, left));
 
-	vc_store(num + at, left, vc_add(vc_load(x + at, left), vc_scale(k, vc_load(num + at, left))));
+	vc_store(num + at, left,
+		 vc_add(vc_load(x + at, left), vc_scale(k, vc_load(num + at, left))));
 }

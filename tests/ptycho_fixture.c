@@ -25,7 +25,8 @@ static int read_positions(struct fixture *f, const char *path, double margin)
 	if (csv_need(&t, "x_px", &x) != 0 || csv_need(&t, "y_px", &y) != 0)
 		goto done;
 	for (size_t i = 0; i < t.rows; i++)
-		if (csv_double(&t, i, y, false, &pos[i][0]) != 0 || csv_double(&t, i, x, false, &pos[i][1]) != 0)
+		if (csv_double(&t, i, y, false, &pos[i][0]) != 0 ||
+		    csv_double(&t, i, x, false, &pos[i][1]) != 0)
 			goto done;
 	f->s = mem_new(t.rows, sizeof *f->s);
 	windows_place((const double(*)[2])pos, t.rows, f->n, margin, f->s, canvas);
@@ -58,9 +59,14 @@ static int read_f32(const char *path, struct array *a)
 	return tiff_read(path, NULL, a, NULL) != 0 || array_to_f32(a, &lossy) != 0 ? -1 : 0;
 }
 
-int fixture_tiny(struct fixture *f, const char *shared, const char *positions, bool masked, double margin, size_t modes)
+int fixture_tiny(struct fixture *f, const char *shared, const char *positions, bool masked,
+		 double margin, size_t modes)
 {
-	struct frames_opts o = { .dc = DC_CENTRE, .saturation = INFINITY, .gain = 1, .reject = { 0, INFINITY }, .half = -1 };
+	struct frames_opts o = { .dc = DC_CENTRE,
+				 .saturation = INFINITY,
+				 .gain = 1,
+				 .reject = { 0, INFINITY },
+				 .half = -1 };
 	struct array pages = { 0 }, mask = { 0 }, probe = { 0 };
 	char path[3][4096];
 	float complex *one = NULL;
@@ -70,8 +76,8 @@ int fixture_tiny(struct fixture *f, const char *shared, const char *positions, b
 	snprintf(path[0], sizeof path[0], "%s/data/ptycho/tiny_dp.tif", shared);
 	snprintf(path[1], sizeof path[1], "%s/data/ptycho/tiny_mask.tif", shared);
 	snprintf(path[2], sizeof path[2], "%s/data/ptycho/tiny_probe0.tif", shared);
-	if (tiff_read(path[0], NULL, &pages, NULL) != 0 || tiff_read(path[1], NULL, &mask, NULL) != 0 ||
-	    read_f32(path[2], &probe) != 0)
+	if (tiff_read(path[0], NULL, &pages, NULL) != 0 ||
+	    tiff_read(path[1], NULL, &mask, NULL) != 0 || read_f32(path[2], &probe) != 0)
 		goto done;
 	if (masked)
 		o.mask = &mask;
@@ -135,8 +141,8 @@ static void shift(size_t n, const double f[2], double complex *a)
 	fixture_dft(n, 1, a);
 }
 
-void fixture_waves(const struct fixture *f, const double complex *object, const double complex *probe, const double s[2],
-		   double complex *waves)
+void fixture_waves(const struct fixture *f, const double complex *object,
+		   const double complex *probe, const double s[2], double complex *waves)
 {
 	size_t n = f->n;
 	double part[2];
@@ -152,7 +158,8 @@ void fixture_waves(const struct fixture *f, const double complex *object, const 
 			shift(n, part, v);
 		for (size_t y = 0; y < n; y++)
 			for (size_t x = 0; x < n; x++)
-				v[y * n + x] *= object[((size_t)at[0] + y) * f->w + (size_t)at[1] + x];
+				v[y * n + x] *=
+					object[((size_t)at[0] + y) * f->w + (size_t)at[1] + x];
 		fixture_dft(n, -1, v);
 	}
 }
@@ -172,8 +179,10 @@ static void smooth(size_t h, size_t w, float complex *a)
 			size_t up = (y + h - 1) % h * w, at = y * w, down = (y + 1) % h * w;
 			size_t l = (x + w - 1) % w, r = (x + 1) % w;
 
-			t[at + x] = (a[up + l] + a[up + r] + a[down + l] + a[down + r] + 4 * a[at + x] +
-				     2 * (a[up + x] + a[down + x] + a[at + l] + a[at + r])) / 16;
+			t[at + x] =
+				(a[up + l] + a[up + r] + a[down + l] + a[down + r] + 4 * a[at + x] +
+				 2 * (a[up + x] + a[down + x] + a[at + l] + a[at + r])) /
+				16;
 		}
 	memcpy(a, t, h * w * sizeof *a);
 	free(t);
@@ -185,7 +194,9 @@ static void make_frames(struct fixture *f)
 	double complex *waves = mem_new(f->modes * plane, sizeof *waves);
 	float *data = mem_new(f->k * plane, sizeof *data);
 
-	f->frames = (struct frames){ .k = f->k, .n = f->n, .data = data, .pages = f->k, .dc = DC_CORNER, .dc_ratio = 2 };
+	f->frames = (struct frames){
+		.k = f->k, .n = f->n, .data = data, .pages = f->k, .dc = DC_CORNER, .dc_ratio = 2
+	};
 	f->frames.reason = mem_new(f->k, sizeof *f->frames.reason);
 	f->frames.invalid = mem_new(f->k, sizeof *f->frames.invalid);
 	f->frames.photons = mem_new(f->k, sizeof *f->frames.photons);
@@ -206,7 +217,8 @@ static void make_frames(struct fixture *f)
 	free(waves);
 }
 
-void fixture_make(struct fixture *f, size_t side, size_t n, size_t modes, double photons, bool fraction)
+void fixture_make(struct fixture *f, size_t side, size_t n, size_t modes, double photons,
+		  bool fraction)
 {
 	size_t plane = n * n;
 	struct rng r;
@@ -217,7 +229,8 @@ void fixture_make(struct fixture *f, size_t side, size_t n, size_t modes, double
 	f->s = mem_new(f->k, sizeof *f->s);
 	for (size_t k = 0; k < f->k; k++)
 		for (int a = 0; a < 2; a++) {
-			double v = 4 + (double)((a ? k % side : k / side) * (n / 4)) + 4 * rng_uniform(&r) - 2;
+			double v = 4 + (double)((a ? k % side : k / side) * (n / 4)) +
+				   4 * rng_uniform(&r) - 2;
 
 			f->s[k][a] = fraction ? v : floor(v);
 		}
@@ -228,7 +241,8 @@ void fixture_make(struct fixture *f, size_t side, size_t n, size_t modes, double
 	for (size_t i = 0; i < f->h * f->w; i++)
 		f->object[i] = (float complex)random_phase(&r, 0.5);
 	for (size_t i = 0; i < modes * plane; i++)
-		f->probe[i] = (float complex)(sqrt(photons) * (i < plane ? 1 : 0.3) * random_phase(&r, 0.5));
+		f->probe[i] = (float complex)(sqrt(photons) * (i < plane ? 1 : 0.3) *
+					      random_phase(&r, 0.5));
 	for (int i = 0; i < 3; i++)
 		smooth(f->h, f->w, f->object);
 	/* the truth is what single precision holds */
@@ -283,11 +297,11 @@ struct ptycho_opts fixture_opts(void)
 	return (struct ptycho_opts){ .probe_start = 1, .gauge = true, .log_every = 1 };
 }
 
-int fixture_start(const struct fixture *f, struct dev *d, const struct ptycho_opts *o, size_t room, bool resident,
-		  struct ptycho *p)
+int fixture_start(const struct fixture *f, struct dev *d, const struct ptycho_opts *o, size_t room,
+		  bool resident, struct ptycho *p)
 {
-	return ptycho_init(p, d, o, &f->frames, (const double(*)[2])f->s, f->h, f->w, f->modes, f->probe, f->object, room,
-			   resident);
+	return ptycho_init(p, d, o, &f->frames, (const double(*)[2])f->s, f->h, f->w, f->modes,
+			   f->probe, f->object, room, resident);
 }
 
 struct stage fixture_stage(const char *engine, long iterations, size_t batch)
@@ -348,7 +362,8 @@ double fixture_distance(const float complex *a, const float complex *b, size_t n
 	double num = 0, den = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		double complex e = (double complex)a[i] - (double complex)b[i], v = (double complex)b[i];
+		double complex e = (double complex)a[i] - (double complex)b[i],
+			       v = (double complex)b[i];
 
 		num += creal(e * conj(e));
 		den += creal(v * conj(v));
@@ -376,7 +391,8 @@ static int compare_log(const struct fixture_log *log, const char *path, double *
 		for (int c = 0; c < 4; c++) {
 			size_t column;
 
-			if (csv_need(&t, name[c], &column) != 0 || csv_double(&t, i, column, false, &want) != 0)
+			if (csv_need(&t, name[c], &column) != 0 ||
+			    csv_double(&t, i, column, false, &want) != 0)
 				goto done;
 			if (!(fabs(have[c] - want) <= *worst * fabs(want)))
 				*worst = fabs(have[c] - want) / fabs(want);
@@ -388,8 +404,8 @@ done:
 	return rc;
 }
 
-int fixture_compare(struct ptycho *p, const struct fixture_log *log, const char *shared, const char *name,
-		    struct fixture_difference *diff)
+int fixture_compare(struct ptycho *p, const struct fixture_log *log, const char *shared,
+		    const char *name, struct fixture_difference *diff)
 {
 	float complex *object = mem_new(p->h * p->w, sizeof *object), *want_probe = NULL;
 	float complex *probe = mem_new(p->modes * p->n * p->n, sizeof *probe);
@@ -402,17 +418,19 @@ int fixture_compare(struct ptycho *p, const struct fixture_log *log, const char 
 	snprintf(path[0], sizeof path[0], "%s/golden/ptycho/%s_object.tif", shared, name);
 	snprintf(path[1], sizeof path[1], "%s/golden/ptycho/%s_probe.tif", shared, name);
 	snprintf(path[2], sizeof path[2], "%s/golden/ptycho/%s_log.csv", shared, name);
-	if (read_f32(path[0], &o) != 0 || read_f32(path[1], &q) != 0 || compare_log(log, path[2], &diff->log) != 0 ||
-	    ptycho_read(p, object, probe) != 0)
+	if (read_f32(path[0], &o) != 0 || read_f32(path[1], &q) != 0 ||
+	    compare_log(log, path[2], &diff->log) != 0 || ptycho_read(p, object, probe) != 0)
 		goto done;
 	if (o.ny != p->h || o.nx != p->w || o.nz != 3 || q.nz != 2 * p->modes || q.ny != p->n) {
-		error("'%s': an object of %zu x %zu, expected %zu x %zu", path[0], o.ny, o.nx, p->h, p->w);
+		error("'%s': an object of %zu x %zu, expected %zu x %zu", path[0], o.ny, o.nx, p->h,
+		      p->w);
 		goto done;
 	}
 	v = o.data;
 	for (size_t i = 0, plane = p->h * p->w; i < plane; i++)
 		if (v[2 * plane + i] > 0.05f) {
-			double e = cabs((double complex)object[i] - ((double)v[i] + I * (double)v[plane + i]));
+			double e = cabs((double complex)object[i] -
+					((double)v[i] + I * (double)v[plane + i]));
 
 			if (!(e <= diff->object))
 				diff->object = e;

@@ -1,5 +1,5 @@
-/* Maximum likelihood of ptychography: gradients against central differences of the likelihoods as written, in double, and the step against
- * the likelihood along the line. */
+/* Maximum likelihood of ptychography: gradients against central differences of the likelihoods as
+ * written, in double, and the step against the likelihood along the line. */
 #include <math.h>
 #include <string.h>
 
@@ -19,14 +19,15 @@ struct seen {
 	double number[2];
 };
 
-static int look(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx)
+static int look(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny,
+		size_t nx)
 {
 	struct seen *s = arg;
-	float complex *to = strcmp(name, "g_object") == 0 ? s->g_object :
-			    strcmp(name, "g_probe") == 0  ? s->g_probe :
-			    strcmp(name, "h_object") == 0 ? s->h_object :
-			    strcmp(name, "h_probe") == 0  ? s->h_probe :
-							    NULL;
+	float complex *to = strcmp(name, "g_object") == 0   ? s->g_object
+			    : strcmp(name, "g_probe") == 0  ? s->g_probe
+			    : strcmp(name, "h_object") == 0 ? s->h_object
+			    : strcmp(name, "h_probe") == 0  ? s->h_probe
+							    : NULL;
 
 	if (to)
 		memcpy(to, data, nz * ny * nx * dtype_size(type));
@@ -35,8 +36,10 @@ static int look(void *arg, const char *name, void *data, enum dtype type, size_t
 	return 0;
 }
 
-/* sum over valid pixels: gauss (m - I)^2 / (2 (1 + I)); poisson m - I ln(m + floor); euclid m - 2 d sqrt(m + floor) */
-static double likelihood(const struct fixture *f, const double complex *object, const double complex *probe, enum noise noise)
+/* sum over valid pixels: gauss (m - I)^2 / (2 (1 + I)); poisson m - I ln(m + floor); euclid m - 2 d
+ * sqrt(m + floor) */
+static double likelihood(const struct fixture *f, const double complex *object,
+			 const double complex *probe, enum noise noise)
 {
 	size_t plane = f->n * f->n;
 	double complex *wave = mem_new(f->modes * plane, sizeof *wave);
@@ -53,9 +56,9 @@ static double likelihood(const struct fixture *f, const double complex *object, 
 				continue;
 			for (size_t j = i; j < f->modes * plane; j += plane)
 				m += creal(wave[j] * conj(wave[j]));
-			sum += noise == NOISE_GAUSS   ? (m - v) * (m - v) / (2 * (1 + v)) :
-			       noise == NOISE_POISSON ? m - v * log(m + low) :
-							m - 2 * sqrt(v) * sqrt(m + low);
+			sum += noise == NOISE_GAUSS	? (m - v) * (m - v) / (2 * (1 + v))
+			       : noise == NOISE_POISSON ? m - v * log(m + low)
+							: m - 2 * sqrt(v) * sqrt(m + low);
 		}
 	}
 	free(wave);
@@ -73,7 +76,8 @@ struct problem {
 };
 
 /* A start that is `off` from the truth, and one iteration of ml.  0, or -1. */
-static int solve(struct problem *q, struct dev *d, enum noise noise, size_t modes, bool fraction, double off)
+static int solve(struct problem *q, struct dev *d, enum noise noise, size_t modes, bool fraction,
+		 double off)
 {
 	struct ptycho_opts o = fixture_opts();
 	size_t canvas, plane = modes * N * N;
@@ -87,9 +91,13 @@ static int solve(struct problem *q, struct dev *d, enum noise noise, size_t mode
 	q->object = mem_new(canvas, sizeof *q->object);
 	q->probe = mem_new(plane, sizeof *q->probe);
 	for (size_t i = 0; i < canvas; i++)
-		q->object[i] = (double complex)(q->f.object[i] += (float complex)(off * (rng_normal(&r) + I * rng_normal(&r))));
+		q->object[i] =
+			(double complex)(q->f.object[i] += (float complex)(
+						 off * (rng_normal(&r) + I * rng_normal(&r))));
 	for (size_t i = 0; i < plane; i++)
-		q->probe[i] = (double complex)(q->f.probe[i] += (float complex)(off * sqrt(50) * (rng_normal(&r) + I * rng_normal(&r))));
+		q->probe[i] = (double complex)(
+			q->f.probe[i] +=
+			(float complex)(off * sqrt(50) * (rng_normal(&r) + I * rng_normal(&r))));
 	q->seen.g_object = mem_new(canvas, sizeof(float complex));
 	q->seen.h_object = mem_new(canvas, sizeof(float complex));
 	q->seen.g_probe = mem_new(plane, sizeof(float complex));
@@ -98,7 +106,8 @@ static int solve(struct problem *q, struct dev *d, enum noise noise, size_t mode
 	o.probe_start = 0;
 	q->s.noise = noise;
 	q->s.floor = low;
-	if (fixture_start(&q->f, d, &o, 4, true, &q->p) != 0 || engine_ml.begin(&q->p, &q->s, &q->kept) != 0 ||
+	if (fixture_start(&q->f, d, &o, 4, true, &q->p) != 0 ||
+	    engine_ml.begin(&q->p, &q->s, &q->kept) != 0 ||
 	    engine_ml.iterate(&q->p, &q->s, 0, q->kept, &q->row) != 0)
 		return -1;
 	return engine_ml.visit(&q->p, q->kept, look, &q->seen);
@@ -117,8 +126,10 @@ static void clear(struct problem *q)
 	free(q->seen.h_probe);
 }
 
-/* Largest |difference - gradient| over the gradient's root mean square, of some elements of x, real and imaginary */
-static double worst_gradient(struct problem *q, double complex *x, size_t n, const float complex *g, enum noise noise, double step)
+/* Largest |difference - gradient| over the gradient's root mean square, of some elements of x, real
+ * and imaginary */
+static double worst_gradient(struct problem *q, double complex *x, size_t n, const float complex *g,
+			     enum noise noise, double step)
 {
 	double rms = 0, worst = 0;
 	struct rng r;
@@ -154,9 +165,13 @@ static void test_gradient(struct dev *d, enum noise noise, size_t modes, bool fr
 		object = worst_gradient(&q, q.object, q.f.h * q.f.w, q.seen.g_object, noise, 1e-4);
 		probe = worst_gradient(&q, q.probe, modes * N * N, q.seen.g_probe, noise, 1e-3);
 	}
-	ok(object < 1e-3 && probe < 1e-3,
-	   "%s%s%s: gradients of object and probe are central differences of the likelihood within 1e-3 (%.2g, %.2g)", noises[noise],
-	   modes > 1 ? ", 2 modes" : "", fraction ? ", sub-pixel" : "", object, probe);
+	ok(object < 1e-3 && probe<1e-3,
+				  "%s%s%s: gradients of object and probe are central differences "
+				  "of the likelihood within 1e-3 (%.2g, %.2g)",
+				  noises[noise], modes> 1
+		   ? ", 2 modes"
+		   : "",
+	   fraction ? ", sub-pixel" : "", object, probe);
 	clear(&q);
 }
 
@@ -164,7 +179,8 @@ static void test_gradient(struct dev *d, enum noise noise, size_t modes, bool fr
 static double along(const struct problem *q, enum noise noise, double t)
 {
 	size_t canvas = q->f.h * q->f.w, plane = q->f.modes * N * N;
-	double complex *object = mem_new(canvas, sizeof *object), *probe = mem_new(plane, sizeof *probe);
+	double complex *object = mem_new(canvas, sizeof *object),
+		       *probe = mem_new(plane, sizeof *probe);
 	double v;
 
 	for (size_t i = 0; i < canvas; i++)
@@ -183,7 +199,8 @@ static double minimum(const struct problem *q, enum noise noise, double t)
 	double h = 0.2 * t;
 
 	for (int i = 0; i < 6; i++, h *= 0.5) {
-		double a = along(q, noise, t - h), b = along(q, noise, t), c = along(q, noise, t + h);
+		double a = along(q, noise, t - h), b = along(q, noise, t),
+		       c = along(q, noise, t + h);
 
 		t += 0.5 * h * (a - c) / (a - 2 * b + c);
 	}
@@ -203,12 +220,15 @@ static void test_step(struct dev *d, enum noise noise, size_t modes, bool fracti
 	t = q.row.step_object;
 	if (rc == 0 && t > 0)
 		best = minimum(&q, noise, t);
-	ok(fabs(t / best - 1) < 0.01, "%s%s%s: near convergence the step is the minimum along the line within 1 %% (%.2g)",
-	   noises[noise], modes > 1 ? ", 2 modes" : "", fraction ? ", sub-pixel" : "", t / best - 1);
+	ok(fabs(t / best - 1) < 0.01,
+	   "%s%s%s: near convergence the step is the minimum along the line within 1 %% (%.2g)",
+	   noises[noise], modes > 1 ? ", 2 modes" : "", fraction ? ", sub-pixel" : "",
+	   t / best - 1);
 	if (rc == 0 && ptycho_read(&q.p, x, NULL) == 0) {
 		moved = 0;
 		for (size_t i = 0; i < q.f.h * q.f.w; i++)
-			moved = fmax(moved, cabs((double complex)x[i] - q.object[i] - t * (double complex)q.seen.h_object[i]));
+			moved = fmax(moved, cabs((double complex)x[i] - q.object[i] -
+						 t * (double complex)q.seen.h_object[i]));
 	}
 	ok(moved < 1e-6, "%s: and the object went there (%.2g)", noises[noise], moved);
 	free(x);
@@ -231,11 +251,13 @@ static void test_late_probe(struct dev *d)
 	for (size_t i = 0; i < N * N; i++)
 		f.probe[i] *= i % 2 ? 1.1f : 0.9f;
 	o.probe_start = 3;
-	good = fixture_start(&f, d, &o, 4, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0 && log.n == 6;
+	good = fixture_start(&f, d, &o, 4, true, &p) == 0 && fixture_run(&p, &s, 1, &log) == 0 &&
+	       log.n == 6;
 	for (size_t i = 1; i < log.n; i++)
 		falls = falls && log.row[i].fmag < log.row[i - 1].fmag;
 	ok(good && falls && log.row[2].dP == 0 && log.row[3].dP > 0,
-	   "a probe that starts at iteration 3 moves from there on, and the error falls in each iteration");
+	   "a probe that starts at iteration 3 moves from there on, and the error falls in each "
+	   "iteration");
 	ptycho_clear(&p);
 	fixture_clear(&f);
 }

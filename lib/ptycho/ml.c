@@ -1,12 +1,16 @@
-/* Maximum likelihood by Polak-Ribiere conjugate gradients, the step from the likelihood's quadratic along the line. */
+/* Maximum likelihood by Polak-Ribiere conjugate gradients, the step from the likelihood's quadratic
+ * along the line. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "ptycho/engine.h"
 
-#define PLANES(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
+#define PLANES(p)                                                                                  \
+	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
+#define LANES(p)                                                                                   \
+	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
+			   { dev_columns((p)->d, 16), 8, 1 } })
 
 /* s of the probe against the object, 0: the probe stays; 1: directions start anew */
 enum { SCALE, RESTART, STATES };
@@ -56,10 +60,10 @@ static int ml_begin(struct ptycho *p, const struct stage *s, void **kept)
 	}
 	if (!k->b || (p->o.subpixel && !k->h_shifted) || dev_load(p->d, "ptycho_ml") != 0)
 		return -1;
-	return buf_zero(k->g_object) != 0 || buf_zero(k->g_probe) != 0 || buf_zero(k->h_object) != 0 ||
-			       buf_zero(k->h_probe) != 0 ?
-		       -1 :
-		       0;
+	return buf_zero(k->g_object) != 0 || buf_zero(k->g_probe) != 0 ||
+			       buf_zero(k->h_object) != 0 || buf_zero(k->h_probe) != 0
+		       ? -1
+		       : 0;
 }
 
 static int ml_visit(struct ptycho *p, void *kept, ptycho_visitor *visit, void *arg)
@@ -70,9 +74,9 @@ static int ml_visit(struct ptycho *p, void *kept, ptycho_visitor *visit, void *a
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		void *data = buf_map(all[i], MAP_READ | MAP_WRITE);
-		int rc = !data ? -1 :
-			 i % 2 ? visit(arg, name[i], data, DT_F32, p->modes, p->n, 2 * p->n) :
-					visit(arg, name[i], data, DT_F32, 1, p->h, 2 * p->w);
+		int rc = !data	 ? -1
+			 : i % 2 ? visit(arg, name[i], data, DT_F32, p->modes, p->n, 2 * p->n)
+				 : visit(arg, name[i], data, DT_F32, 1, p->h, 2 * p->w);
 
 		if (data && buf_unmap(all[i]) != 0)
 			rc = -1;
@@ -100,8 +104,9 @@ static int gradients(struct ptycho *p, const struct stage *s, bool object, bool 
 		probes = model_probes(p, p->probe, p->shifted);
 		if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 ||
 		    model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0 ||
-		    dev_run(p->d, "ml_weight", PLANES(p), ARG(p->wave), ARG(p->measured), ARG(p->window), INT(p->n),
-			    INT(p->modes), INT(p->count), INT(p->frames->u16), INT(s->noise), FLOAT(s->floor)) != 0 ||
+		    dev_run(p->d, "ml_weight", PLANES(p), ARG(p->wave), ARG(p->measured),
+			    ARG(p->window), INT(p->n), INT(p->modes), INT(p->count),
+			    INT(p->frames->u16), INT(s->noise), FLOAT(s->floor)) != 0 ||
 		    model_backward(p, p->wave) != 0)
 			return -1;
 		if ((object && model_gather_object(p, probes, p->wave, p->U, NULL, false) != 0) ||
@@ -116,12 +121,13 @@ static int direct(struct ptycho *p, struct ml *k, double beta)
 {
 	uint64_t canvas = p->h * p->w, plane = p->modes * p->n * p->n;
 
-	return dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, canvas)), ARG(k->h_object), ARG(p->U), ARG(canvas),
-		       FLOAT(beta), FLOAT(1)) != 0 ||
-			       dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, plane)), ARG(k->h_probe), ARG(p->g),
-				       ARG(plane), FLOAT(beta), FLOAT(k->state[SCALE])) != 0 ?
-		       -1 :
-		       0;
+	return dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, canvas)), ARG(k->h_object),
+		       ARG(p->U), ARG(canvas), FLOAT(beta), FLOAT(1)) != 0 ||
+			       dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, plane)),
+				       ARG(k->h_probe), ARG(p->g), ARG(plane), FLOAT(beta),
+				       FLOAT(k->state[SCALE])) != 0
+		       ? -1
+		       : 0;
 }
 
 static double dot(struct ptycho *p, struct buf *a, struct buf *b, bool probe, int *rc)
@@ -137,15 +143,19 @@ static double dot(struct ptycho *p, struct buf *a, struct buf *b, bool probe, in
 static int turn(struct ptycho *p, struct ml *k, bool object, bool probe)
 {
 	int rc = 0;
-	double gg = object ? dot(p, p->U, p->U, false, &rc) : 0, pp = probe ? dot(p, p->g, p->g, true, &rc) : 0;
+	double gg = object ? dot(p, p->U, p->U, false, &rc) : 0,
+	       pp = probe ? dot(p, p->g, p->g, true, &rc) : 0;
 	double before = k->state[SCALE], now = pp > 0 ? (gg > 0 ? gg / pp : 1) : 0, beta = 0;
 	bool fresh = k->state[RESTART] != 0 || (before == 0) != (now == 0);
 	struct buf *swap;
 
-	k->state[SCALE] = before == 0 || now == 0 || k->state[RESTART] != 0 ? now : pow(before, 0.9) * pow(now, 0.1);
+	k->state[SCALE] = before == 0 || now == 0 || k->state[RESTART] != 0
+				  ? now
+				  : pow(before, 0.9) * pow(now, 0.1);
 	now = k->state[SCALE];
 	if (!fresh) {
-		double above = gg - dot(p, p->U, k->g_object, false, &rc), below = dot(p, k->g_object, k->g_object, false, &rc);
+		double above = gg - dot(p, p->U, k->g_object, false, &rc),
+		       below = dot(p, k->g_object, k->g_object, false, &rc);
 
 		if (now > 0) {
 			above += now * (pp - dot(p, p->g, k->g_probe, true, &rc));
@@ -155,7 +165,8 @@ static int turn(struct ptycho *p, struct ml *k, bool object, bool probe)
 	}
 	if (rc != 0 || direct(p, k, beta) != 0)
 		return -1;
-	if (!fresh && dot(p, p->U, k->h_object, false, &rc) + dot(p, p->g, k->h_probe, true, &rc) >= 0 &&
+	if (!fresh &&
+	    dot(p, p->U, k->h_object, false, &rc) + dot(p, p->g, k->h_probe, true, &rc) >= 0 &&
 	    direct(p, k, 0) != 0)
 		return -1;
 	swap = p->U;
@@ -194,15 +205,16 @@ static int line(struct ptycho *p, const struct stage *s, struct ml *k, double *t
 		probes = model_probes(p, p->probe, p->shifted);
 		h = probes && both ? model_probes(p, k->h_probe, k->h_shifted) : k->h_probe;
 		if (!probes || !h || model_waves(p, probes, p->object, p->wave, false) != 0 ||
-		    dev_run(p->d, "ml_change", PLANES(p), ARG(k->a), ARG(k->b), ARG(probes), ARG(h), ARG(p->object),
-			    ARG(k->h_object), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w),
-			    INT(p->count), INT(step), INT(both)) != 0 ||
+		    dev_run(p->d, "ml_change", PLANES(p), ARG(k->a), ARG(k->b), ARG(probes), ARG(h),
+			    ARG(p->object), ARG(k->h_object), ARG(p->window), ARG(p->par),
+			    INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step),
+			    INT(both)) != 0 ||
 		    model_forward(p, p->wave) != 0 || model_forward(p, k->a) != 0 ||
 		    (both && model_forward(p, k->b) != 0) ||
-		    dev_run(p->d, "ml_line", LANES(p), ARG(p->wave), ARG(k->a), ARG(k->b), ARG(p->measured),
-			    ARG(p->window), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count),
-			    INT(p->frames->u16), INT(s->noise), FLOAT(s->floor), INT(both),
-			    LOCAL(8 * 16 * sizeof(float))) != 0 ||
+		    dev_run(p->d, "ml_line", LANES(p), ARG(p->wave), ARG(k->a), ARG(k->b),
+			    ARG(p->measured), ARG(p->window), ARG(p->rows), INT(p->n),
+			    INT(p->modes), INT(p->count), INT(p->frames->u16), INT(s->noise),
+			    FLOAT(s->floor), INT(both), LOCAL(8 * 16 * sizeof(float))) != 0 ||
 		    add_line(p, sum) != 0)
 			return -1;
 	}
@@ -210,7 +222,8 @@ static int line(struct ptycho *p, const struct stage *s, struct ml *k, double *t
 	return 0;
 }
 
-static int ml_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+static int ml_iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
+		      struct ptycho_row *row)
 {
 	uint64_t canvas = p->h * p->w, plane = p->modes * p->n * p->n;
 	bool object = may_change_object(p), probe = may_change_probe(p, s);
@@ -229,12 +242,12 @@ static int ml_iterate(struct ptycho *p, const struct stage *s, long j, void *kep
 		t = 0;
 	row->step_object = row->step_probe = t;
 	if (t > 0 && object &&
-	    dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, canvas)), ARG(p->object), ARG(k->h_object), ARG(canvas),
-		    FLOAT(t)) != 0)
+	    dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, canvas)), ARG(p->object),
+		    ARG(k->h_object), ARG(canvas), FLOAT(t)) != 0)
 		return -1;
 	if (t > 0 && k->state[SCALE] > 0)
-		return dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, plane)), ARG(p->probe), ARG(k->h_probe),
-			       ARG(plane), FLOAT(t));
+		return dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, plane)), ARG(p->probe),
+			       ARG(k->h_probe), ARG(plane), FLOAT(t));
 	return 0;
 }
 

@@ -1,4 +1,5 @@
-/* Additive normalised gradient over all frames at once: the object first, then the probe from the same corrections. */
+/* Additive normalised gradient over all frames at once: the object first, then the probe from the
+ * same corrections. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 struct mlgrad {
 	struct waves chi;
-	double *alpha;	/* [k] before the iteration */
+	double *alpha; /* [k] before the iteration */
 };
 
 static int mlgrad_begin(struct ptycho *p, const struct stage *s, void **kept)
@@ -19,7 +20,9 @@ static int mlgrad_begin(struct ptycho *p, const struct stage *s, void **kept)
 
 	*kept = m;
 	m->alpha = mem_new(p->k, sizeof *m->alpha);
-	return dev_load(p->d, "ptycho_projection") != 0 ? -1 : waves_init(p, &m->chi, block, WAVES_SPARE);
+	return dev_load(p->d, "ptycho_projection") != 0
+		       ? -1
+		       : waves_init(p, &m->chi, block, WAVES_SPARE);
 }
 
 static void mlgrad_end(struct ptycho *p, void *kept)
@@ -35,24 +38,27 @@ static void mlgrad_end(struct ptycho *p, void *kept)
 }
 
 /* x += num / (norm + den), x and num [items][total]; num holds what x was */
-static int add(struct ptycho *p, const struct stage *s, struct buf **x, struct buf **num, struct buf *den, uint64_t total,
-	       size_t items)
+static int add(struct ptycho *p, const struct stage *s, struct buf **x, struct buf **num,
+	       struct buf *den, uint64_t total, size_t items)
 {
 	struct buf *old = *x, *sum = *num;
 
 	*x = sum;
 	*num = old;
-	return dev_run(p->d, "projection_add", NDRANGE2(dev_columns(p->d, total), items), ARG(sum), ARG(old), ARG(den),
-		       ARG(total), INT(items), FLOAT(s->norm));
+	return dev_run(p->d, "projection_add", NDRANGE2(dev_columns(p->d, total), items), ARG(sum),
+		       ARG(old), ARG(den), ARG(total), INT(items), FLOAT(s->norm));
 }
 
 /* chi of the block at hand, of `object` and the probe */
-static int corrections(struct ptycho *p, const struct stage *s, struct buf *object, struct buf *chi, bool sums)
+static int corrections(struct ptycho *p, const struct stage *s, struct buf *object, struct buf *chi,
+		       bool sums)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
-	if (!probes || model_waves(p, probes, object, chi, false) != 0 || model_forward(p, chi) != 0 ||
-	    model_xi(p, chi, s->noise == NOISE_POISSON, s->per_batch) != 0 || model_backward(p, chi) != 0)
+	if (!probes || model_waves(p, probes, object, chi, false) != 0 ||
+	    model_forward(p, chi) != 0 ||
+	    model_xi(p, chi, s->noise == NOISE_POISSON, s->per_batch) != 0 ||
+	    model_backward(p, chi) != 0)
 		return -1;
 	return sums ? model_gather_object(p, probes, chi, p->U, p->W, false) : 0;
 }
@@ -81,7 +87,8 @@ static int update_probe(struct ptycho *p, const struct stage *s, struct mlgrad *
 	return add(p, s, &p->probe, &p->g, p->V, p->n * p->n, p->modes);
 }
 
-static int mlgrad_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+static int mlgrad_iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
+			  struct ptycho_row *row)
 {
 	struct mlgrad *m = kept;
 	double alpha = 0;
@@ -104,7 +111,9 @@ static int mlgrad_iterate(struct ptycho *p, const struct stage *s, long j, void 
 	model_errors_row(p, row);
 	if (may_change_object(p) && add(p, s, &p->object, &p->U, p->W, p->h * p->w, 1) != 0)
 		return -1;
-	return may_change_probe(p, s) ? update_probe(p, s, m, may_change_object(p) ? p->U : p->object) : 0;
+	return may_change_probe(p, s)
+		       ? update_probe(p, s, m, may_change_object(p) ? p->U : p->object)
+		       : 0;
 }
 
 const struct engine engine_mlgrad = {

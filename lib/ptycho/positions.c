@@ -6,12 +6,16 @@
 
 #include "base/mem.h"
 
-#define PLANES(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
+#define PLANES(p)                                                                                  \
+	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
+#define LANES(p)                                                                                   \
+	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
+			   { dev_columns((p)->d, 16), 8, 1 } })
 
 struct positions {
-	struct buf *window, *slope;	/* [room][n][n] complex64: transform of the object there; its derivative */
-	double (*n)[2], (*power)[2];	/* [k] */
+	struct buf *window,
+		*slope; /* [room][n][n] complex64: transform of the object there; its derivative */
+	double (*n)[2], (*power)[2]; /* [k] */
 };
 
 void positions_free(struct ptycho *p)
@@ -47,12 +51,13 @@ static struct positions *get(struct ptycho *p)
 }
 
 /* Re sum G* chi and sum |G|^2 of the batch's frames to sum[b][0], sum[b][1] */
-static int sums(struct ptycho *p, struct buf *D, struct buf *probes, struct buf *chi, bool model, double (*sum)[8])
+static int sums(struct ptycho *p, struct buf *D, struct buf *probes, struct buf *chi, bool model,
+		double (*sum)[8])
 {
 	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
-	if (dev_run(p->d, "positions_sums", LANES(p), ARG(p->rows), ARG(D), ARG(probes), ARG(chi), ARG(p->window),
-		    ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step), INT(model),
-		    LOCAL(8 * 16 * sizeof(float))) != 0)
+	if (dev_run(p->d, "positions_sums", LANES(p), ARG(p->rows), ARG(D), ARG(probes), ARG(chi),
+		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
+		    INT(step), INT(model), LOCAL(8 * 16 * sizeof(float))) != 0)
 		return -1;
 	return model_rows(p, 2, sum);
 }
@@ -66,7 +71,7 @@ static bool refining(const struct ptycho *p)
 
 int positions_batch(struct ptycho *p, struct buf *chi, struct buf *probes)
 {
-	double (*sum)[8];
+	double(*sum)[8];
 	struct positions *q;
 	int rc = -1;
 
@@ -76,13 +81,13 @@ int positions_batch(struct ptycho *p, struct buf *chi, struct buf *probes)
 	if (!q)
 		return -1;
 	sum = mem_new(p->count, sizeof *sum);
-	if (dev_run(p->d, "positions_window", PLANES(p), ARG(q->window), ARG(p->object), ARG(p->window), INT(p->n),
-		    INT(p->w), INT(p->count)) != 0 ||
+	if (dev_run(p->d, "positions_window", PLANES(p), ARG(q->window), ARG(p->object),
+		    ARG(p->window), INT(p->n), INT(p->w), INT(p->count)) != 0 ||
 	    model_planes(p, q->window, FFT_FORWARD) != 0)
 		goto done;
 	for (int a = 0; a < 2; a++) {
-		if (dev_run(p->d, "positions_slope", PLANES(p), ARG(q->slope), ARG(q->window), INT(p->n), INT(p->count),
-			    INT(a)) != 0 ||
+		if (dev_run(p->d, "positions_slope", PLANES(p), ARG(q->slope), ARG(q->window),
+			    INT(p->n), INT(p->count), INT(a)) != 0 ||
 		    model_planes(p, q->slope, FFT_BACKWARD) != 0 ||
 		    sums(p, q->slope, probes, chi, false, sum) != 0)
 			goto done;
@@ -133,14 +138,17 @@ static void tame(double *d, size_t k, double clip)
 	free(v);
 }
 
-/* Weighted least squares of s - mean along one axis on (s0 - mean, 1), normal equations by Cramer's rule; 0, or -1 when singular. */
-static int fit_axis(const struct ptycho *p, int a, const double mean[2], const double mean0[2], double c[3])
+/* Weighted least squares of s - mean along one axis on (s0 - mean, 1), normal equations by Cramer's
+ * rule; 0, or -1 when singular. */
+static int fit_axis(const struct ptycho *p, int a, const double mean[2], const double mean0[2],
+		    double c[3])
 {
 	double m[3][3] = { { 0 } }, r[3] = { 0 }, det, scale;
 
 	for (size_t k = 0; k < p->k; k++) {
 		double x[3] = { p->s0[k][0] - mean0[0], p->s0[k][1] - mean0[1], 1 };
-		double w = p->positions && p->positions->power[k][a] > 0 ? p->positions->power[k][a] : 1;
+		double w = p->positions && p->positions->power[k][a] > 0 ? p->positions->power[k][a]
+									 : 1;
 
 		for (int i = 0; i < 3; i++) {
 			for (int j = 0; j < 3; j++)
@@ -148,7 +156,8 @@ static int fit_axis(const struct ptycho *p, int a, const double mean[2], const d
 			r[i] += w * x[i] * (p->s[k][a] - mean[a]);
 		}
 	}
-	det = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+	det = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+	      m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
 	      m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
 	scale = m[0][0] * m[1][1] * m[2][2];
 	if (!(fabs(det) > 1e-9 * scale))
@@ -159,7 +168,8 @@ static int fit_axis(const struct ptycho *p, int a, const double mean[2], const d
 		memcpy(t, m, sizeof t);
 		for (int j = 0; j < 3; j++)
 			t[j][i] = r[j];
-		d = t[0][0] * (t[1][1] * t[2][2] - t[1][2] * t[2][1]) - t[0][1] * (t[1][0] * t[2][2] - t[1][2] * t[2][0]) +
+		d = t[0][0] * (t[1][1] * t[2][2] - t[1][2] * t[2][1]) -
+		    t[0][1] * (t[1][0] * t[2][2] - t[1][2] * t[2][0]) +
 		    t[0][2] * (t[1][0] * t[2][1] - t[1][1] * t[2][0]);
 		c[i] = d / det;
 	}
@@ -176,7 +186,8 @@ static int fit(const struct ptycho *p, double mean[2], double mean0[2], double c
 			mean0[a] += p->s0[k][a] / (double)p->k;
 		}
 	}
-	return fit_axis(p, 0, mean, mean0, c[0]) != 0 || fit_axis(p, 1, mean, mean0, c[1]) != 0 ? -1 : 0;
+	return fit_axis(p, 0, mean, mean0, c[0]) != 0 || fit_axis(p, 1, mean, mean0, c[1]) != 0 ? -1
+												: 0;
 }
 
 int positions_affine(const struct ptycho *p, struct positions_affine *a)
@@ -204,14 +215,16 @@ static void relax_to_affine(struct ptycho *p)
 		for (int a = 0; a < 2; a++) {
 			double y = p->s0[k][0] - mean0[0], x = p->s0[k][1] - mean0[1];
 
-			p->s[k][a] += 0.1 * (mean[a] + c[a][0] * y + c[a][1] * x + c[a][2] - p->s[k][a]);
+			p->s[k][a] +=
+				0.1 * (mean[a] + c[a][0] * y + c[a][1] * x + c[a][2] - p->s[k][a]);
 		}
 }
 
 /* At most `limit` from s0, and on the canvas */
 static void keep_near(struct ptycho *p)
 {
-	double limit = p->o.refine.limit, last[2] = { (double)(p->h - p->n), (double)(p->w - p->n) };
+	double limit = p->o.refine.limit,
+	       last[2] = { (double)(p->h - p->n), (double)(p->w - p->n) };
 
 	for (size_t k = 0; k < p->k; k++)
 		for (int a = 0; a < 2; a++) {
@@ -255,7 +268,7 @@ int positions_apply(struct ptycho *p)
 
 int intensity_batch(struct ptycho *p, struct buf *chi, struct buf *probes)
 {
-	double (*sum)[8];
+	double(*sum)[8];
 	int rc;
 
 	if (!p->o.intensity)

@@ -1,4 +1,5 @@
-/* Engines that keep the exit waves of all frames: difference map, relaxed averaged alternating reflections, error reduction. */
+/* Engines that keep the exit waves of all frames: difference map, relaxed averaged alternating
+ * reflections, error reduction. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -6,15 +7,19 @@
 #include "ptycho/engine.h"
 #include "ptycho/waves.h"
 
-#define PLANES(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
+#define PLANES(p)                                                                                  \
+	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
+#define LANES(p)                                                                                   \
+	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
+			   { dev_columns((p)->d, 16), 8, 1 } })
 
 struct projection {
 	struct waves psi;
-	struct buf *factor;	/* [room] float */
-	/* key avg: object and probe after each of the last iterations but one, summed; NULL without */
+	struct buf *factor; /* [room] float */
+	/* key avg: object and probe after each of the last iterations but one, summed; NULL without
+	 */
 	float complex *object, *probe;
-	double share[2];	/* how many were summed; p->iteration when all iterations are done */
+	double share[2]; /* how many were summed; p->iteration when all iterations are done */
 };
 
 static int projection_begin(struct ptycho *p, const struct stage *s, void **kept)
@@ -27,7 +32,13 @@ static int projection_begin(struct ptycho *p, const struct stage *s, void **kept
 		k->probe = mem_new(p->modes * p->n * p->n, sizeof *k->probe);
 	}
 	k->factor = buf_new(p->d, p->room * sizeof(float));
-	return !k->factor || dev_load(p->d, "ptycho_projection") != 0 || waves_init(p, &k->psi, p->room, s->engine == &engine_er && s->inner == 1 ? WAVES_SPARE : WAVES_STATE) != 0 ? -1 : 0;
+	return !k->factor || dev_load(p->d, "ptycho_projection") != 0 ||
+			       waves_init(p, &k->psi, p->room,
+					  s->engine == &engine_er && s->inner == 1
+						  ? WAVES_SPARE
+						  : WAVES_STATE) != 0
+		       ? -1
+		       : 0;
 }
 
 /* sum += the values of b, or with last b = (sum + b) / (n + 1) */
@@ -48,12 +59,14 @@ static int mean(struct buf *b, float complex *sum, size_t count, double n, bool 
 static int means(struct ptycho *p, struct projection *k, bool last)
 {
 	return mean(p->object, k->object, p->h * p->w, k->share[0], last) != 0 ||
-			       mean(p->probe, k->probe, p->modes * p->n * p->n, k->share[0], last) != 0 ?
-		       -1 :
-		       0;
+			       mean(p->probe, k->probe, p->modes * p->n * p->n, k->share[0],
+				    last) != 0
+		       ? -1
+		       : 0;
 }
 
-/* The state before iteration j is that after iteration j - 1: it counts if that is one of the last. */
+/* The state before iteration j is that after iteration j - 1: it counts if that is one of the last.
+ */
 static int sum_state(struct ptycho *p, const struct stage *s, long j, struct projection *k)
 {
 	long last = (long)ceil(s->average * (double)s->iterations);
@@ -88,9 +101,10 @@ static int projection_visit(struct ptycho *p, void *kept, ptycho_visitor *visit,
 {
 	struct projection *k = kept;
 
-	if (k->object && (visit(arg, "sum_object", k->object, DT_F32, 1, p->h, 2 * p->w) != 0 ||
-			  visit(arg, "sum_probe", k->probe, DT_F32, p->modes, p->n, 2 * p->n) != 0 ||
-			  visit(arg, "sums", k->share, DT_F64, 1, 1, 2) != 0))
+	if (k->object &&
+	    (visit(arg, "sum_object", k->object, DT_F32, 1, p->h, 2 * p->w) != 0 ||
+	     visit(arg, "sum_probe", k->probe, DT_F32, p->modes, p->n, 2 * p->n) != 0 ||
+	     visit(arg, "sums", k->share, DT_F64, 1, 1, 2) != 0))
 		return -1;
 	return waves_visit(p, &k->psi, "psi", visit, arg);
 }
@@ -120,14 +134,15 @@ static int zero_object(struct ptycho *p)
 }
 
 /* x <- (c x + num) / (c + den), x and num [items][total]; num holds what x was */
-static int blend(struct ptycho *p, struct buf **x, struct buf **num, struct buf *den, uint64_t total, size_t items, double c)
+static int blend(struct ptycho *p, struct buf **x, struct buf **num, struct buf *den,
+		 uint64_t total, size_t items, double c)
 {
 	struct buf *old = *x, *sum = *num;
 
 	*x = sum;
 	*num = old;
-	return dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), items), ARG(sum), ARG(old), ARG(den),
-		       ARG(total), INT(items), FLOAT(c));
+	return dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), items),
+		       ARG(sum), ARG(old), ARG(den), ARG(total), INT(items), FLOAT(c));
 }
 
 /* O <- (c O + U) / (c + W), c = 1e-4 max W */
@@ -145,14 +160,15 @@ static int project(struct ptycho *p, struct buf *object, struct buf *psi, bool s
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
-	if (!probes || model_waves(p, probes, object, psi, false) != 0 || model_forward(p, psi) != 0 ||
-	    model_replace(p, psi) != 0 || model_backward(p, psi) != 0 || model_waves(p, probes, object, psi, true) != 0)
+	if (!probes || model_waves(p, probes, object, psi, false) != 0 ||
+	    model_forward(p, psi) != 0 || model_replace(p, psi) != 0 ||
+	    model_backward(p, psi) != 0 || model_waves(p, probes, object, psi, true) != 0)
 		return -1;
 	return sums ? model_gather_object(p, probes, psi, p->U, p->W, false) : 0;
 }
 
-/* P <- (c P + g) / (c + V), c = 1e-9 K, from all waves; *change = |new - old| / |new|.  was: the object that waves which are not kept
- * come from. */
+/* P <- (c P + g) / (c + V), c = 1e-9 K, from all waves; *change = |new - old| / |new|.  was: the
+ * object that waves which are not kept come from. */
 static int blend_probe(struct ptycho *p, struct waves *psi, struct buf *was, double *change)
 {
 	size_t all = p->modes * p->n * p->n;
@@ -175,7 +191,8 @@ static int blend_probe(struct ptycho *p, struct waves *psi, struct buf *was, dou
 	return 0;
 }
 
-/* Object and probe in turn, at most `rounds` times, until the probe moves less than 5 %.  U and W hold the first round's sums. */
+/* Object and probe in turn, at most `rounds` times, until the probe moves less than 5 %.  U and W
+ * hold the first round's sums. */
 static int overlap(struct ptycho *p, const struct stage *s, struct waves *psi, long rounds)
 {
 	bool object = may_change_object(p), probe = may_change_probe(p, s);
@@ -217,19 +234,22 @@ static int write_factors(struct ptycho *p, struct buf *factor, double bound)
 	if (model_rows(p, 2, sum) == 0)
 		f = buf_map(factor, MAP_WRITE | MAP_DISCARD);
 	for (size_t b = 0; f && b < p->count; b++)
-		f[b] = sum[b][0] > bound * sum[b][1] ? (float)sqrt(bound * sum[b][1] / sum[b][0]) : 1;
+		f[b] = sum[b][0] > bound * sum[b][1] ? (float)sqrt(bound * sum[b][1] / sum[b][0])
+						     : 1;
 	free(sum);
 	return f ? buf_unmap(factor) : -1;
 }
 
 static int detector(struct ptycho *p, struct buf *factor, double bound)
 {
-	if (dev_run(p->d, "projection_deviation", LANES(p), ARG(p->wave), ARG(p->measured), ARG(p->window), ARG(p->rows),
-		    INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), LOCAL(8 * 16 * sizeof(float))) != 0 ||
+	if (dev_run(p->d, "projection_deviation", LANES(p), ARG(p->wave), ARG(p->measured),
+		    ARG(p->window), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count),
+		    INT(p->frames->u16), LOCAL(8 * 16 * sizeof(float))) != 0 ||
 	    write_factors(p, factor, bound) != 0)
 		return -1;
-	return dev_run(p->d, "projection_relax", PLANES(p), ARG(p->wave), ARG(p->measured), ARG(p->window), ARG(factor),
-		       INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16));
+	return dev_run(p->d, "projection_relax", PLANES(p), ARG(p->wave), ARG(p->measured),
+		       ARG(p->window), ARG(factor), INT(p->n), INT(p->modes), INT(p->count),
+		       INT(p->frames->u16));
 }
 
 /* psi <- kept psi + (mixed q + model P O), q the projection of 2 P O - psi */
@@ -237,29 +257,31 @@ struct mix {
 	double kept, mixed, model, bound;
 };
 
-static int move_waves(struct ptycho *p, const struct projection *k, struct buf *psi, const struct mix *x, bool first,
-		      bool errors)
+static int move_waves(struct ptycho *p, const struct projection *k, struct buf *psi,
+		      const struct mix *x, bool first, bool errors)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
 	if (!probes || (first && model_waves(p, probes, p->object, psi, false) != 0))
 		return -1;
-	if (errors && (model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
-		       model_errors(p, p->wave) != 0))
+	if (errors && (model_waves(p, probes, p->object, p->wave, false) != 0 ||
+		       model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0))
 		return -1;
-	if (dev_run(p->d, "projection_reflect", PLANES(p), ARG(p->wave), ARG(psi), ARG(probes), ARG(p->object),
-		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
-		    INT(step(p))) != 0 ||
-	    model_forward(p, p->wave) != 0 || detector(p, k->factor, x->bound) != 0 || model_backward(p, p->wave) != 0 ||
-	    dev_run(p->d, "projection_update", PLANES(p), ARG(psi), ARG(p->wave), ARG(probes), ARG(p->object),
-		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p)),
-		    FLOAT(x->kept), FLOAT(x->mixed), FLOAT(x->model)) != 0)
+	if (dev_run(p->d, "projection_reflect", PLANES(p), ARG(p->wave), ARG(psi), ARG(probes),
+		    ARG(p->object), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes),
+		    INT(p->w), INT(p->count), INT(step(p))) != 0 ||
+	    model_forward(p, p->wave) != 0 || detector(p, k->factor, x->bound) != 0 ||
+	    model_backward(p, p->wave) != 0 ||
+	    dev_run(p->d, "projection_update", PLANES(p), ARG(psi), ARG(p->wave), ARG(probes),
+		    ARG(p->object), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes),
+		    INT(p->w), INT(p->count), INT(step(p)), FLOAT(x->kept), FLOAT(x->mixed),
+		    FLOAT(x->model)) != 0)
 		return -1;
 	return model_gather_object(p, probes, psi, p->U, p->W, false);
 }
 
-static int iterate_waves(struct ptycho *p, const struct stage *s, long j, struct projection *k, const struct mix *x,
-			 struct ptycho_row *row)
+static int iterate_waves(struct ptycho *p, const struct stage *s, long j, struct projection *k,
+			 const struct mix *x, struct ptycho_row *row)
 {
 	bool errors = p->o.log_every <= 1 || j % p->o.log_every == 0;
 
@@ -269,7 +291,8 @@ static int iterate_waves(struct ptycho *p, const struct stage *s, long j, struct
 		struct buf *psi = waves_get(p, &k->psi, first, j > 0);
 
 		if (!psi || model_block(p, first, block_at(p, &k->psi, first)) != 0 ||
-		    move_waves(p, k, psi, x, j == 0, errors) != 0 || waves_put(p, &k->psi, first) != 0)
+		    move_waves(p, k, psi, x, j == 0, errors) != 0 ||
+		    waves_put(p, &k->psi, first) != 0)
 			return -1;
 	}
 	row->R = row->chi = row->fmag = row->nll = NAN;
@@ -283,17 +306,23 @@ static double bound_of(const struct ptycho *p, const struct stage *s)
 	return 0.25 * s->relax * s->relax * p->max_photons / (double)(p->n * p->n);
 }
 
-static int dm_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+static int dm_iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
+		      struct ptycho_row *row)
 {
-	return iterate_waves(p, s, j, kept, &(struct mix){ 1, s->beta, -s->beta, bound_of(p, s) }, row);
+	return iterate_waves(p, s, j, kept, &(struct mix){ 1, s->beta, -s->beta, bound_of(p, s) },
+			     row);
 }
 
-static int raar_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+static int raar_iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
+			struct ptycho_row *row)
 {
-	return iterate_waves(p, s, j, kept, &(struct mix){ s->beta, s->beta, 1 - 2 * s->beta, bound_of(p, s) }, row);
+	return iterate_waves(p, s, j, kept,
+			     &(struct mix){ s->beta, s->beta, 1 - 2 * s->beta, bound_of(p, s) },
+			     row);
 }
 
-static int er_iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+static int er_iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
+		      struct ptycho_row *row)
 {
 	struct projection *k = kept;
 

@@ -13,7 +13,8 @@ static size_t wave_bytes(const struct ptycho *p)
 static bool fits(const struct ptycho *p)
 {
 	size_t used = dev_mem_used(p->d), all = dev_mem(p->d), need = mem_mul(p->k, wave_bytes(p));
-	size_t side = p->n / 16 + 2, lists = 8 * (p->room * side * side + (p->h / 16 + 1) * (p->w / 16 + 1) * 4);
+	size_t side = p->n / 16 + 2,
+	       lists = 8 * (p->room * side * side + (p->h / 16 + 1) * (p->w / 16 + 1) * 4);
 
 	return used < all && need < all - used && lists < all - used - need;
 }
@@ -65,7 +66,9 @@ struct buf *waves_get(struct ptycho *p, struct waves *w, size_t first, bool read
 {
 	if (w->on_device)
 		return w->on_device[first / w->block];
-	if (read && w->host && buf_write(w->stage, 0, w->host + first * p->modes * p->n * p->n, block_bytes(p, w, first)) != 0)
+	if (read && w->host &&
+	    buf_write(w->stage, 0, w->host + first * p->modes * p->n * p->n,
+		      block_bytes(p, w, first)) != 0)
 		return NULL;
 	return w->stage;
 }
@@ -74,17 +77,20 @@ int waves_put(struct ptycho *p, struct waves *w, size_t first)
 {
 	if (!w->host)
 		return 0;
-	return buf_read(w->stage, 0, w->host + first * p->modes * p->n * p->n, block_bytes(p, w, first));
+	return buf_read(w->stage, 0, w->host + first * p->modes * p->n * p->n,
+			block_bytes(p, w, first));
 }
 
-int waves_visit(struct ptycho *p, struct waves *w, const char *name, ptycho_visitor *visit, void *arg)
+int waves_visit(struct ptycho *p, struct waves *w, const char *name, ptycho_visitor *visit,
+		void *arg)
 {
 	for (size_t first = 0, i = 0; first < p->k; first += w->block, i++) {
 		size_t count = block_bytes(p, w, first) / wave_bytes(p);
-		float complex *data = w->host ? w->host + first * p->modes * p->n * p->n :
-						buf_map(w->on_device[i], MAP_READ | MAP_WRITE);
+		float complex *data = w->host ? w->host + first * p->modes * p->n * p->n
+					      : buf_map(w->on_device[i], MAP_READ | MAP_WRITE);
 		char *full = data ? mem_printf("%s%zu", name, i) : NULL;
-		int rc = data ? visit(arg, full, data, DT_F32, count * p->modes, p->n, 2 * p->n) : -1;
+		int rc = data ? visit(arg, full, data, DT_F32, count * p->modes, p->n, 2 * p->n)
+			      : -1;
 
 		free(full);
 		if (data && w->on_device && buf_unmap(w->on_device[i]) != 0)
