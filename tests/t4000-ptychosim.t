@@ -80,6 +80,8 @@ ok 'optics from energy, distance and detector pixel, or from wavelength and pixe
 ok 'slices that touch act as one of their product' \
 	"ptychosim $small --slices 2 --slice-spacing 1e-15 --energy 8 --pixel 20nm --object siemens --noise none --type f32 -o thin && ptychosim $small --object siemens --noise none --type f32 -o one && ! tiffdiff -t 1e-3 one_dp.tif thin_dp.tif && tiffdiff -t 0.03 one_dp.tif thin_dp.tif"
 
+slow && ok 'both FFT libraries agree to 2e-6' \
+	"ptychosim $small --subpixel --modes 2 --noise none --type f32 --fft fftw -o fftw && ptychosim $small --subpixel --modes 2 --noise none --type f32 --fft clfft -o clfft && tiffdiff -t 2e-6 fftw_dp.tif clfft_dp.tif"
 ok '8900 small frames in 5 seconds' \
 	"SECONDS=0; ptychosim --frames 8900 --size 16 --step 2 --jitter 1 -o many && [ \$SECONDS -le 5 ] && says 'f32 instead of u16' && [ \$(wc -l <many_pos.csv) = 8901 ] && tiffstat many_dp.tif | awk '\$2 <= 0 { exit 1 } END { exit NR != 8900 }'"
 ok '--dry-run names the sizes and writes nothing' "ptychosim --dry-run $small -o dry | grep '16x32x32 u16' && ! ls dry_*"
