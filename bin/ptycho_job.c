@@ -30,6 +30,18 @@ static void done(void *tool, struct job *j)
 	j->data = NULL;
 }
 
+/* Bytes beyond the plan: shifted probes of a batch, and what positions are refined with. */
+static size_t plan_extra(const struct work *w, const struct engine *e, size_t room)
+{
+	size_t area = w->frames.n * w->frames.n, waves = w->modes * area * sizeof(float complex), bytes = 0;
+
+	if (w->o->engine.subpixel)
+		bytes += (e == &engine_ml ? 3 : 2) * room * waves + 2 * waves;
+	if (w->o->engine.refine.on)
+		bytes += 2 * room * area * sizeof(float complex);
+	return bytes;
+}
+
 /* Of the stage that needs the most; room: the largest batch. */
 static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *room)
 {
@@ -42,9 +54,12 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *r
 	if (*room > w->frames.k)
 		*room = w->frames.k;
 	for (size_t i = 0; i < w->o->stages; i++) {
-		struct ptycho_plan p = ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1],
-						   w->o->stage[i].engine->name, *room, w->frames.u16 ? 2 : 4, dev_mem(d));
+		const struct engine *e = w->o->stage[i].engine;
+		size_t extra = plan_extra(w, e, *room), mem = dev_mem(d) > extra ? dev_mem(d) - extra : 0;
+		struct ptycho_plan p = ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1], e->name,
+						   *room, w->frames.u16 ? 2 : 4, mem);
 
+		p.work += extra;
 		if (i == 0 || p.blocks == 0 ||
 		    (most.blocks > 0 && p.fixed + p.work + p.frames > most.fixed + most.work + most.frames))
 			most = p;

@@ -164,5 +164,25 @@ ok '--resume skips what is done, and redoes what another command made' '
 ok '--dry-run says figures and bytes, and writes nothing' '
 	ptychorecon --dry-run -p "$pos" --probe "$probe" -o dry "$frames" >plan && [ "$(wc -l <plan)" = 1 ] && grep -q dry plan && says "25 frames of 32x32, object 58x58" && says "scan range 18 x 18 px" && ! ls dry_* 2>/dev/null'
 ok 'too little --mem is refused with the bytes needed' 'exits 1 base x --mem 100K && says "needs [0-9]* bytes"'
+# the device's bytes of --dry-run are enough for the run, with all that takes memory
+for a in epie wasp lsqml mlgrad ml dm er; do
+	ok "$a keeps to the memory of its plan, with modes, shifts and moving positions too" "
+		for more in '' '--modes 3 --subpixel fourier' '--subpixel fourier --refine-positions 0 --intensity -b 3'; do
+			n=\$(base x -a $a:2 --watchdog off \$more --dry-run | sed 's/.*host, \([0-9]*\) on.*, 1 block\$/\1/') &&
+			base x -a $a:2 --watchdog off \$more --mem \$n && rm x_* || exit 1
+		done"
+done
+if slow; then
+	ok 'spoilt tables of positions never end it by a signal' '
+		for n in $(seq 40); do
+			perl -e "srand($n); \$_ = do { local \$/; <> }; for my \$i (1 .. 3) { substr(\$_, rand length, 1) = chr(rand 256) } print" "$pos" >spoilt.csv
+			recon x -p spoilt.csv --dry-run "$frames" >plan 2>said; [ $? -lt 2 ] || { cat said >&2; exit 1; }
+		done'
+	ok 'nor do spoilt stacks' '
+		for n in $(seq 40); do
+			perl -e "srand($n); \$_ = do { local \$/; <> }; if ($n % 2) { \$_ = substr(\$_, 0, rand length) } else { for my \$i (1 .. 20) { substr(\$_, rand length, 1) = chr(rand 256) } } print" "$frames" >spoilt.tif
+			recon x -p "$pos" --dry-run spoilt.tif >plan 2>said; [ $? -lt 2 ] || { cat said >&2; exit 1; }
+		done'
+fi
 ok 'the preview is a picture' 'head -c 4 base_preview.png | tail -c 3 | grep -q PNG'
 done_testing

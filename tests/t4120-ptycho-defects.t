@@ -118,4 +118,15 @@ ok '14: what was known outside the windows of five new frames stays' '
 	(head -1 five_frames.csv; grep "^[0-9]*,1,," five_frames.csv) >only_frames.csv && outside only 58 58 | tifftext f32 out.tif &&
 	ptychotif old_object.tif a.tif pages=0,1 mask=out.tif && ptychotif five_object.tif b.tif pages=0,1 mask=out.tif && tiffdiff -t 0 a.tif b.tif &&
 	ptychotif a.tif n.tif nan=0,1 mask=out.tif && tiffstat n.tif | awk "{ exit !(\$2 * 58 * 58 > 100) }" && ! tiffdiff -t 0 old_object.tif five_object.tif 2>/dev/null'
+
+# ---- what else must hold of every engine
+for a in $engines; do
+	ok "$a gives the same bytes for one thread, two, and small work-groups" "
+		base t1 -a $a:2 --threads 1 && base t2 -a $a:2 --threads 2 && base t3 -a $a:2 --work-group 4 && alike t1 t2 && alike t1 t3"
+done
+ok 'a run that diverges leaves its last good state, and fails' '
+	exits 1 ptychorecon -q --probe "$probe" -o div -a rpie:60:batch=1:alpha=0.001:beta=0.001 -p "$pos" "$frames" && says "iteration [0-9]*: R is" &&
+	for f in object.tif probe.tif log.csv frames.csv positions.csv preview.png; do [ -s div_$f ] || exit 1; done &&
+	ptychotif div_probe.tif x.tif within=-1e9,1e9 nan=1,0 within=0,0 && awk -F, "\$1 == \"final\" && \$4 < 0.2 { good = 1 } END { exit !good }" div_log.csv'
+ok 'and is not taken for done by --resume' 'exits 1 ptychorecon -q --resume --probe "$probe" -o div -a rpie:60:batch=1:alpha=0.001:beta=0.001 -p "$pos" "$frames"'
 done_testing
