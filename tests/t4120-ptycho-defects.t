@@ -77,7 +77,7 @@ ok '12: the preview is transparent where the object is NaN, and nowhere else' '
 
 # 7: a ring buffer's depth ended the run
 ok '7: 7, 6 and 5 iterations are 7, 6 and 5 rows, and a final one' '
-	base rows -a epie:7,dm:6,mlgrad:5 --log-every 3 && [ "$(tail -n +2 rows_log.csv | cut -d, -f3 | uniq -c | tr -s " " | paste -sd,)" = " 7 epie, 6 dm, 5 mlgrad, 1 " ] &&
+	base rows -a epie:7,dm:6,mlgrad:5 --log-every 3 --checkpoint 4 && [ "$(tail -n +2 rows_log.csv | cut -d, -f3 | uniq -c | tr -s " " | paste -sd,)" = " 7 epie, 6 dm, 5 mlgrad, 1 " ] &&
 	[ "$(tail -1 rows_log.csv | cut -d, -f1)" = final ] && [ "$(tail -n +2 rows_log.csv | head -18 | cut -d, -f1 | paste -sd" ")" = "$(seq -s" " 0 17)" ]'
 ok '7: what the log leaves out is nan, and changes nothing' '
 	base rows1 -a epie:7,dm:6,mlgrad:5 && tiffdiff -t 0 rows_object.tif rows1_object.tif && grep -q ",dm,nan," rows_log.csv && ! grep -q ",dm,nan," rows1_log.csv'
