@@ -116,6 +116,7 @@ TOOL_TESTS += tests/t2300-features-facts.t
 EXTRA_DIST += tests/featdiff
 check_PROGRAMS += tests/tifftext
 tests_tifftext_SOURCES = tests/tifftext.c
+TOOL_TESTS += tests/t3010-tv-devices.t
 TOOL_TESTS += tests/t3100-tvdenoise.t
 check_PROGRAMS += tests/tiffrms
 tests_tiffrms_SOURCES = tests/tiffrms.c
