@@ -385,6 +385,46 @@ static void test_average(struct dev *d, const char *engine)
 	fixture_clear(&f);
 }
 
+/* ---- the plan */
+
+static int watch_memory(void *arg, struct ptycho *p, const struct ptycho_row *row)
+{
+	size_t *most = arg, used = dev_mem_used(p->d);
+
+	(void)row;
+	if (used > *most)
+		*most = used;
+	return 0;
+}
+
+static void test_plan(struct dev *d, const char *engine, size_t modes, bool fraction)
+{
+	struct ptycho_opts o = fixture_opts();
+	struct stage s = fixture_stage(engine, 3, 8);
+	size_t most = 0, planned;
+	struct chain_ops ops = { .row = watch_memory, .arg = &most };
+	struct ptycho_plan plan;
+	struct ptycho_row final;
+	struct fixture f;
+	struct ptycho p = { 0 };
+	bool good;
+
+	fixture_make(&f, SIDE, N, modes, 1e3, fraction);
+	o.subpixel = fraction;
+	o.refine.on = fraction;
+	o.refine.step = o.refine.limit = o.refine.clip = 0.1;
+	plan = ptycho_plan(f.k, N, modes, f.h, f.w, engine, 8, sizeof(float), dev_mem(d));
+	planned = plan.fixed + plan.work + plan.frames;
+	good = fixture_start(&f, d, &o, 8, true, &p) == 0 &&
+	       chain_run(&p, &s, 1, &ops, &final) == 0;
+	ok(good && most > planned / 3 && most <= planned,
+	   "%s%s%s: %zu bytes on the device, within the %zu planned", engine,
+	   modes > 1 ? ", 2 modes" : "", fraction ? ", sub-pixel, positions refined" : "", most,
+	   planned);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+}
+
 int main(void)
 {
 	static const char *const names[] = { "epie", "rpie", "wasp", "lsqml", "mlgrad",
@@ -403,6 +443,10 @@ int main(void)
 		test_fixed_point(d, names[i], false, 2);
 	}
 	test_rpie_is_er(d);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		test_plan(d, names[i], 1, false);
+		test_plan(d, names[i], 2, true);
+	}
 	test_waves(d, small);
 	for (size_t i = 4; i < sizeof names / sizeof names[0]; i++) {
 		test_same(d, names[i], 1, false);

@@ -13,8 +13,8 @@
 			   { dev_columns((p)->d, 16), 8, 1 } })
 
 struct positions {
-	struct buf *window,
-		*slope; /* [room][n][n] complex64: transform of the object there; its derivative */
+	struct buf *window;	     /* [room][n][n] complex64: transform of the object there */
+	struct buf *slope;	     /* the same: its derivative; p->scratch if there is one */
 	double (*n)[2], (*power)[2]; /* [k] */
 };
 
@@ -26,7 +26,8 @@ void positions_free(struct ptycho *p)
 	if (!q)
 		return;
 	buf_free(q->window);
-	buf_free(q->slope);
+	if (q->slope != p->scratch)
+		buf_free(q->slope);
 	free(q->n);
 	free(q->power);
 	free(q);
@@ -43,7 +44,7 @@ static struct positions *get(struct ptycho *p)
 	q->n = mem_new(p->k, sizeof *q->n);
 	q->power = mem_new(p->k, sizeof *q->power);
 	q->window = buf_new(p->d, bytes);
-	q->slope = q->window ? buf_new(p->d, bytes) : NULL;
+	q->slope = !q->window ? NULL : p->scratch ? p->scratch : buf_new(p->d, bytes);
 	if (q->slope && dev_load(p->d, "ptycho_positions") == 0)
 		return q;
 	positions_free(p);
@@ -55,6 +56,7 @@ static int sums(struct ptycho *p, struct buf *D, struct buf *probes, struct buf 
 		double (*sum)[8])
 {
 	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
+
 	if (dev_run(p->d, "positions_sums", LANES(p), ARG(p->rows), ARG(D), ARG(probes), ARG(chi),
 		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
 		    INT(step), INT(model), LOCAL(8 * 16 * sizeof(float))) != 0)

@@ -11,12 +11,12 @@
 struct ptycho_plan ptycho_plan(size_t k, size_t n, size_t modes, size_t h, size_t w, const char *engine, size_t batch,
 			       size_t frame_bytes, size_t mem)
 {
-	bool lsqml = strcmp(engine, "lsqml") == 0,
+	bool lines = strcmp(engine, "lsqml") == 0 || strcmp(engine, "ml") == 0, /* steps along lines */
 	     waves = strcmp(engine, "dm") == 0 || strcmp(engine, "raar") == 0;
-	size_t canvas = lsqml || strcmp(engine, "ml") == 0 ? 36 : strcmp(engine, "wasp") == 0 ? 32 : 20;
+	size_t canvas = lines ? 36 : strcmp(engine, "wasp") == 0 ? 32 : 20;
 	size_t per = frame_bytes * n * n + (waves ? 8 * modes * n * n : 0);
 	struct ptycho_plan p = { .fixed = canvas * h * w + 40 * modes * n * n,
-				 .work = batch * n * n * (24 * modes + 12 + (lsqml ? 16 * modes : 0)),
+				 .work = batch * n * n * (24 * modes + 12 + (lines ? 16 * modes : 0)),
 				 .frames = k * per };
 
 	if (p.fixed + p.work + p.frames <= mem) {
@@ -110,13 +110,13 @@ void ptycho_clear(struct ptycho *p)
 	struct buf *all[] = { p->object, p->probe, p->measured, p->window, p->par, p->wave, p->shifted, p->scratch,
 			      p->probe_f, p->rows, p->top, p->tile, p->cover, p->U, p->W, p->g, p->V };
 
+	positions_free(p);
 	for (size_t i = 0; i < sizeof p->fft / sizeof p->fft[0]; i++) {
 		fft_free(p->fft[i].forward);
 		fft_free(p->fft[i].backward);
 	}
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		buf_free(all[i]);
-	positions_free(p);
 	free(p->s);
 	free(p->s0);
 	free(p->intensity);

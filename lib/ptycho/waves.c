@@ -28,7 +28,8 @@ int waves_init(struct ptycho *p, struct waves *w, size_t block, enum waves_for w
 			if (!w->host)
 				return -1;
 		}
-		w->stage = buf_new(p->d, block * wave_bytes(p));
+		w->shared = what == WAVES_SPARE && block <= p->room;
+		w->stage = w->shared ? p->wave : buf_new(p->d, block * wave_bytes(p));
 		return w->stage ? 0 : -1;
 	}
 	w->on_device = mem_new(w->blocks, sizeof(struct buf *));
@@ -48,7 +49,8 @@ void waves_free(struct waves *w)
 		buf_free(w->on_device[i]);
 	free(w->on_device);
 	free(w->host);
-	buf_free(w->stage);
+	if (!w->shared)
+		buf_free(w->stage);
 	*w = (struct waves){ 0 };
 }
 

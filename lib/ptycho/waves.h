@@ -10,11 +10,12 @@ struct waves {
 	struct buf **on_device; /* [blocks], or NULL */
 	float complex *host;	/* [k][modes][n][n], or NULL */
 	struct buf *stage;	/* one block, when they are not on the device */
+	bool shared;		/* it is p->wave */
 };
 
 /* WAVES_STATE: on the device when they fit its memory, else on the host.  WAVES_SPARE: of one
  * iteration, and can be computed again: on the host, since no plan counts them, and nowhere when
- * they are larger than the device's bound. */
+ * they are larger than the device's bound; a block then lies in p->wave. */
 enum waves_for { WAVES_STATE, WAVES_SPARE };
 
 /* 0, or -1 after reporting; waves_free is fine in every case. */
