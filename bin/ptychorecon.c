@@ -35,18 +35,19 @@ static void columns_of(const char **columns)
 	columns[n] = NULL;
 }
 
-/* path as seen from the manifest's folder */
-static const char *beside(const char *manifest, const char *path)
+/* path as seen from the manifest's folder; the tool keeps the text */
+static const char *beside(struct tool *t, const char *manifest, const char *path)
 {
 	const char *slash = strrchr(manifest, '/');
 
 	if (!slash || path[0] == '/')
 		return path;
-	return mem_printf("%.*s/%s", (int)(slash - manifest), manifest, path);
+	t->text = mem_grow(t->text, t->texts + 1, sizeof *t->text);
+	return t->text[t->texts++] = mem_printf("%.*s/%s", (int)(slash - manifest), manifest, path);
 }
 
-/* Files that a row names; the texts live as long as the program. */
-static void find_files(const struct job *j, struct recon_options *o)
+/* Files that a row names. */
+static void find_files(struct tool *t, const struct job *j, struct recon_options *o)
 {
 	struct { const char *name, **path; bool file; } all[] = {
 		{ "positions", &o->positions, true }, { "mask", &o->mask, true }, { "dark", &o->dark, true },
@@ -58,11 +59,11 @@ static void find_files(const struct job *j, struct recon_options *o)
 		long c = csv_column(j->manifest, all[i].name);
 
 		if (c >= 0 && all[i].file && csv_cell(j->manifest, j->row, (size_t)c)[0])
-			*all[i].path = beside(j->manifest->path, *all[i].path);
+			*all[i].path = beside(t, j->manifest->path, *all[i].path);
 	}
 }
 
-static int row_options(const struct job *j, struct recon_options *o)
+static int row_options(struct tool *tool, const struct job *j, struct recon_options *o)
 {
 	const struct csv *t = j->manifest;
 
@@ -82,7 +83,7 @@ static int row_options(const struct job *j, struct recon_options *o)
 		return -1;
 	*o = opts;
 	if (t)
-		find_files(j, o);
+		find_files(tool, j, o);
 	return 0;
 }
 
@@ -96,7 +97,7 @@ static int job_options(struct tool *t, const struct batch *b)
 		int rc;
 
 		opt_mark();
-		rc = row_options(&b->jobs[i], &t->o[i]);
+		rc = row_options(t, &b->jobs[i], &t->o[i]);
 		opt_back();
 		opts = common_ones;
 		if (rc != 0)
@@ -155,6 +156,9 @@ int main(int argc, char **argv)
 	status = batch_open(&b, &spec, &rest);
 	if (status == EXIT_DONE)
 		status = job_options(&tool, &b) != 0 ? EXIT_USAGE : run(&b, &tool);
+	while (tool.texts > 0)
+		free(tool.text[--tool.texts]);
+	free(tool.text);
 	free(tool.o);
 	batch_close(&b);
 	opt_clear();

@@ -10,6 +10,8 @@
 struct tool {
 	struct dev *d;
 	struct recon_options *o; /* [jobs], by index */
+	char **text;		/* [texts] that they point into, from a manifest */
+	size_t texts;
 };
 
 /* One scan. */
