@@ -37,6 +37,15 @@ done
 ok '2: memory that holds rubbish at first changes nothing' '
 	base clean -a wasp:2,dm:2,lsqml:1 && MALLOC_PERTURB_=173 base rubbish -a wasp:2,dm:2,lsqml:1 && alike clean rubbish'
 
+if [ -n "${TESTS_SANITIZED:-}" ]; then
+	skip '2: oclgrind finds nothing' 'it does not load beside AddressSanitizer'
+elif slow && command -v oclgrind >/dev/null; then
+	ok '2: oclgrind finds nothing out of bounds and nothing raced for, and agrees' '
+		ptychosim -q --frames 4 --size 16 --step 3 --jitter 1 --seed 2 --photons 1e4 -o small &&
+		few() { "$@" ptychorecon -q --watchdog off --dc centre --probe small_probe0.tif -a epie:2:batch=2,wasp:1,lsqml:1:noise=poisson,mlgrad:1,dm:1,ml:1 -p small_pos.csv -o "$out" small_dp.tif; } &&
+		out=plain few env && out=ground few env -u SCOPELINE_DEVICE oclgrind --data-races --build-options -O0 --log grind.log && [ ! -s grind.log ] && alike plain ground 1e-4'
+fi
+
 # 3: frames fed past the capacity were lost
 if slow; then
 	ok '3: of 8900 frames each is used, the last ones too, whatever the memory' '
