@@ -173,7 +173,7 @@ static int prepare(struct work *w, const char *input)
 	f.flat = w->o->flat ? &w->flat : NULL;
 	f.named = w->scan.named;
 	f.i0 = i0;
-	if ((i0 && scan_i0(&w->scan, i0) != 0) || frames_prepare(input, &w->pages, &f, &w->frames) != 0)
+	if ((i0 && scan_i0(&w->scan, i0) != 0) || frames_take(input, &w->pages, &f, &w->frames) != 0)
 		goto done;
 	rc = 0;
 done:

@@ -362,6 +362,51 @@ static void bins(void)
 	   "frames below 8 pixels are refused");
 }
 
+/* Are the frames those of a second copy, and is the memory the pages' own? */
+static void same_taken(const struct array *a, const struct frames_opts *o, bool own, const char *what)
+{
+	struct array pages;
+	struct frames f, g;
+	void *data;
+	bool same;
+
+	if (array_init(&pages, "x", a->type, a->nz, a->ny, a->nx) != 0)
+		exit(1);
+	data = memcpy(pages.data, a->data, array_bytes(a));
+	same = frames_prepare("x", a, o, &f) == 0 && frames_take("x", &pages, o, &g) == 0 && f.k == g.k && f.n == g.n &&
+	       f.u16 == g.u16 && memcmp(f.data, g.data, f.k * f.n * f.n * (f.u16 ? 2 : 4)) == 0 &&
+	       memcmp(f.photons, g.photons, f.pages * sizeof *f.photons) == 0 &&
+	       memcmp(f.invalid, g.invalid, f.pages * sizeof *f.invalid) == 0;
+	ok(same && (g.data == data) == own && (pages.data == NULL) == own, "%s: the same frames, %s", what,
+	   own ? "in the memory of the pages" : "in memory of their own");
+	frames_clear(&f);
+	frames_clear(&g);
+	array_clear(&pages);
+}
+
+static void taken(void)
+{
+	static uint16_t v[40 * 12 * 12];
+	struct array a = u16_array(v, 40, 12, 12);
+	struct frames_opts o = plain();
+
+	for (size_t i = 0; i < 40 * 144; i++)
+		v[i] = (uint16_t)(i * 7919 % 1000);
+	v[500] = UINT16_MAX;
+	same_taken(&a, &o, true, "all pages");
+	o.orientation = D4_ROT90_CCW;
+	o.half = 1;
+	same_taken(&a, &o, true, "every second, turned");
+	o.crop = 9;
+	memset(v + 3 * 144, 0, 2 * 144 * sizeof *v);
+	same_taken(&a, &o, true, "cropped, two empty ones left out");
+	o.pad = 16;
+	same_taken(&a, &o, false, "padded");
+	o.pad = 0;
+	o.gain = 2;
+	same_taken(&a, &o, false, "photons");
+}
+
 static void shapes(void)
 {
 	uint16_t v[N * N] = { 0 }, w[N * ODD];
@@ -390,6 +435,7 @@ int main(void)
 	crops();
 	bins();
 	shapes();
+	taken();
 	shared = tap_shared();
 	if (shared)
 		golden_layouts(shared);

@@ -301,11 +301,13 @@ static double prepared(const struct prep *p, size_t k, size_t row, size_t column
 	return sum;
 }
 
-/* Counts that are neither binned nor padded. */
+/* Counts that are neither binned nor padded.  In place, a page is read from a copy. */
 static void fill_counts(struct prep *p, size_t k)
 {
 	struct frames *f = p->f;
-	const uint16_t *from = (const uint16_t *)p->pages->data + k * p->area;
+	const uint16_t *page = (const uint16_t *)p->pages->data + k * p->area;
+	uint16_t *copy = p->own ? mem_new(p->area, sizeof *copy) : NULL;
+	const uint16_t *from = copy ? memcpy(copy, page, p->area * sizeof *copy) : page;
 	uint16_t *to = f->kept[k] < 0 ? NULL : (uint16_t *)f->data + (size_t)f->kept[k] * f->n * f->n;
 	size_t n = f->n, invalid = 0;
 	uint64_t sum = 0;
@@ -323,6 +325,7 @@ static void fill_counts(struct prep *p, size_t k)
 		}
 	f->invalid[k] = invalid;
 	f->photons[k] = (double)sum;
+	free(copy);
 }
 
 static void fill_page(void *context, size_t k, int member)
@@ -360,10 +363,19 @@ static int fill(struct prep *p)
 	struct frames *f = p->f;
 	size_t invalid = 0;
 
-	f->data = mem_try(p->path, mem_mul(f->k, f->n * f->n), f->u16 ? sizeof(uint16_t) : sizeof(float));
+	if (!p->counts || p->side != f->n)
+		p->own = NULL;
+	f->data = p->own ? p->own->data
+			 : mem_try(p->path, mem_mul(f->k, f->n * f->n), f->u16 ? sizeof(uint16_t) : sizeof(float));
 	if (!f->data)
 		return -1;
-	team_run(0, p->k, fill_page, p);
+	if (!p->own || (f->k == p->k && f->n * f->n == p->area))
+		team_run(0, p->k, fill_page, p);
+	else	/* frames move towards the front, over pages that are done */
+		for (size_t k = 0; k < p->k; k++)
+			fill_page(p, k, 0);
+	if (p->own)
+		p->own->data = NULL;
 	for (size_t k = 0; k < p->k; k++)
 		if (f->kept[k] >= 0)
 			invalid += f->invalid[k];
@@ -405,10 +417,10 @@ static void start(struct prep *p)
 	}
 }
 
-int frames_prepare(const char *path, const struct array *pages, const struct frames_opts *o,
+static int prepare(const char *path, const struct array *pages, struct array *own, const struct frames_opts *o,
 		   struct frames *f)
 {
-	struct prep p = { .path = path, .pages = pages, .o = o, .k = pages->nz, .ny = pages->ny,
+	struct prep p = { .path = path, .pages = pages, .own = own, .o = o, .k = pages->nz, .ny = pages->ny,
 			  .nx = pages->nx, .area = pages->ny * pages->nx, .f = f };
 	int rc = -1;
 
@@ -445,6 +457,16 @@ done:
 	if (rc != 0)
 		frames_clear(f);
 	return rc;
+}
+
+int frames_prepare(const char *path, const struct array *pages, const struct frames_opts *o, struct frames *f)
+{
+	return prepare(path, pages, NULL, o, f);
+}
+
+int frames_take(const char *path, struct array *pages, const struct frames_opts *o, struct frames *f)
+{
+	return prepare(path, pages, pages, o, f);
 }
 
 void frames_clear(struct frames *f)

@@ -50,6 +50,9 @@ struct frames {
 /* pages [pages][ny][nx] of any type, left as they are; messages begin with `path`.  Frames keep the order of the pages.  0, or -1 after
  * reporting; f is cleared on failure. */
 int frames_prepare(const char *path, const struct array *pages, const struct frames_opts *o, struct frames *f);
+/* The same, but the memory of `pages` may become that of the frames: then its data is NULL.  Counts that stay counts need no second
+ * copy. */
+int frames_take(const char *path, struct array *pages, const struct frames_opts *o, struct frames *f);
 void frames_clear(struct frames *f);
 
 /* Layout by the light in the central quarter against the four corners; *ratio max / min of them.  mean [ny][nx] double. */

@@ -10,6 +10,7 @@
 struct prep {
 	const char *path;
 	const struct array *pages;
+	struct array *own;	/* the same where its memory may be taken, else NULL */
 	const struct frames_opts *o;
 	size_t k, ny, nx, area;
 	bool corner;
