@@ -339,10 +339,18 @@ void features_release(struct frame *f)
 	f->pixels.data = NULL;
 }
 
-static void append(struct csv_line *to, const struct csv_line *from)
+/* Adds `from` to `to`, at the end of which it may be empty. */
+static void append(struct csv_line *to, struct csv_line *from)
 {
 	if (from->len == 0)
 		return;
+	if (to->len == 0) { /* mostly: a file of one frame */
+		*to = *from;
+		*from = (struct csv_line){ 0 };
+		to->cap = to->len + 1;
+		to->text = mem_grow(to->text, to->cap, 1);
+		return;
+	}
 	to->text = mem_grow(to->text, to->len + from->len + 1, 1);
 	memcpy(to->text + to->len, from->text, from->len + 1);
 	to->len += from->len;

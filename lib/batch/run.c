@@ -267,22 +267,13 @@ done:
 
 static int write_table(const struct batch *b, size_t t)
 {
-	struct csv_line all = { 0 };
-	size_t len = 0;
+	const struct csv_line **line = mem_new(b->n, sizeof *line);
 	int rc;
 
 	for (size_t i = 0; i < b->n; i++)
-		len += b->jobs[i].rows[t].len;
-	all.text = mem_new(len + 1, 1);
-	for (size_t i = 0; i < b->n; i++) {
-		const struct csv_line *l = &b->jobs[i].rows[t];
-
-		if (l->len > 0)
-			memcpy(all.text + all.len, l->text, l->len);
-		all.len += l->len;
-	}
-	rc = csv_save(b->spec->tables[t].path, b->spec->tables[t].header, all.text, all.len);
-	free(all.text);
+		line[i] = &b->jobs[i].rows[t];
+	rc = csv_save_lines(b->spec->tables[t].path, b->spec->tables[t].header, line, b->n);
+	free(line);
 	return rc;
 }
 

@@ -279,12 +279,18 @@ int csv_long(const struct csv *t, size_t row, size_t column, long lo, long hi, l
 
 /* ---- writing */
 
-static void put_bytes(struct csv_line *l, const char *s, size_t n)
+/* Makes room for n bytes and the 0 behind them. */
+static void reserve(struct csv_line *l, size_t n)
 {
 	if (l->cap - l->len < n + 1) {
 		l->cap = 2 * l->cap + n + 64;
 		l->text = mem_grow(l->text, l->cap, 1);
 	}
+}
+
+static void put_bytes(struct csv_line *l, const char *s, size_t n)
+{
+	reserve(l, n);
 	memcpy(l->text + l->len, s, n);
 	l->len += n;
 	l->text[l->len] = '\0';
@@ -320,10 +326,10 @@ void csv_put_text(struct csv_line *l, const char *s)
 
 void csv_put_digits(struct csv_line *l, double v, int digits)
 {
-	char s[DIGITS_SPACE];
-
 	begin_cell(l);
-	put_bytes(l, s, digits_put(s, digits, v));
+	reserve(l, DIGITS_SPACE);
+	l->len += digits_put(l->text + l->len, digits, v);
+	l->text[l->len] = '\0';
 }
 
 void csv_put_long(struct csv_line *l, long long v)
@@ -359,7 +365,7 @@ void csv_line_clear(struct csv_line *l)
 	*l = (struct csv_line){ 0 };
 }
 
-int csv_save(const char *path, const char *header, const char *text, size_t len)
+int csv_save_lines(const char *path, const char *header, const struct csv_line *const *line, size_t n)
 {
 	struct out *o = out_open(path);
 	FILE *f;
@@ -369,7 +375,15 @@ int csv_save(const char *path, const char *header, const char *text, size_t len)
 	f = out_file(o);
 	/* a failed write shows in the stream's error flag, which out_commit looks at */
 	fprintf(f, "%s\n", header);
-	if (len > 0)
-		fwrite(text, 1, len, f);
+	for (size_t i = 0; i < n; i++)
+		if (line[i]->len > 0)
+			fwrite(line[i]->text, 1, line[i]->len, f);
 	return out_commit(o);
+}
+
+int csv_save(const char *path, const char *header, const char *text, size_t len)
+{
+	struct csv_line all = { .text = (char *)text, .len = len };
+
+	return csv_save_lines(path, header, (const struct csv_line *const[]){ &all }, 1);
 }

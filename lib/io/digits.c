@@ -2,7 +2,6 @@
  * and rounded half to even as printf does.  What lies outside goes to printf. */
 #include "io/digits.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,42 +9,37 @@
 
 typedef unsigned __int128 wide;
 
-enum { MAX_POWER = 32 };
+enum { MAX_POWER = 32, MAX_DIGITS = 17 };
 
 static const uint64_t power10[] = { 1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u,
 				    10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
 				    1000000000000000u, 10000000000000000u, 100000000000000000u };
 
-static wide power5(int q)
+static const uint64_t power5[] = { 1u, 5u, 25u, 125u, 625u, 3125u, 15625u, 78125u, 390625u,
+				 1953125u, 9765625u, 48828125u, 244140625u, 1220703125u,
+				 6103515625u, 30517578125u, 152587890625u, 762939453125u,
+				 3814697265625u, 19073486328125u, 95367431640625u,
+				 476837158203125u, 2384185791015625u, 11920928955078125u,
+				 59604644775390625u, 298023223876953125u, 1490116119384765625u,
+				 7450580596923828125u };	/* to 5^27, which 64 bits hold */
+
+/* |v| = *d 10^(*exponent - digits + 1), *d of exactly `digits` digits.  false: not within reach.  bits: those of |v|. */
+static bool decimal(uint64_t bits, int digits, uint64_t *d, int *exponent)
 {
-	static const uint64_t of16 = 152587890625u;	/* 5^16 */
-	wide p = 1, b = 5;
+	int e = (int)(bits >> 52) - 1075, ten = ((e + 52) * 315653) >> 20;	/* log10 2 = 315653 / 2^20, rounded down */
+	uint64_t m = (bits & 0xfffffffffffff) | 0x10000000000000;
 
-	if (q >= MAX_POWER)
-		return (wide)of16 * of16;
-	if (q >= 16)
-		p = of16;
-	for (q &= 15; q; q >>= 1, b *= b)
-		if (q & 1)
-			p *= b;
-	return p;
-}
-
-/* |v| = *d 10^(*exponent - digits + 1), *d of exactly `digits` digits.  false: not within reach. */
-static bool decimal(double v, int digits, uint64_t *d, int *exponent)
-{
-	int e, ten;
-	uint64_t m = (uint64_t)ldexp(frexp(v, &e), 53);
-
-	e -= 53;
-	ten = (int)floor((e + 52) * 0.30102999566398120);
+	if (e == -1075)	/* subnormal */
+		return false;
 	for (int tries = 0; tries < 3; tries++) {
 		int q = digits - 1 - ten, shift = -(e + q);
 		wide p, rest, half;
 
 		if (q < 0 || q > MAX_POWER || shift < 1 || shift > 126)
 			return false;
-		p = (wide)m * power5(q);
+		p = (wide)m * power5[q < 27 ? q : 27];
+		if (q > 27)
+			p *= power5[q - 27];
 		if (p >> shift >= power10[digits]) {
 			ten++;
 			continue;
@@ -69,22 +63,35 @@ static bool decimal(double v, int digits, uint64_t *d, int *exponent)
 	return false;
 }
 
+/* n < 10^8 as 8 digits */
+static void put_eight(char *to, uint32_t n)
+{
+	static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+				    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+	uint32_t high = n / 10000, low = n % 10000;
+
+	memcpy(to, pairs + 2 * (high / 100), 2);
+	memcpy(to + 2, pairs + 2 * (high % 100), 2);
+	memcpy(to + 4, pairs + 2 * (low / 100), 2);
+	memcpy(to + 6, pairs + 2 * (low % 100), 2);
+}
+
+/* s: n digits in a field of MAX_DIGITS, all of which are copied: what lies behind the number is written over or cut off. */
 static char *put_fixed(char *to, const char *s, int n, int exponent)
 {
 	if (exponent < 0) {
-		*to++ = '0';
-		*to++ = '.';
-		memset(to, '0', (size_t)(-exponent - 1));
-		to += -exponent - 1;
-		memcpy(to, s, (size_t)n);
-		return to + n;
+		memcpy(to, "0.000", 5);
+		memcpy(to + 1 - exponent, s, MAX_DIGITS);
+		return to + 1 - exponent + n;
 	}
-	for (int i = 0; i < n || i <= exponent; i++) {
-		if (i == exponent + 1)
-			*to++ = '.';
-		*to++ = i < n ? s[i] : '0';
+	memcpy(to, s, MAX_DIGITS);
+	if (n <= exponent + 1) {
+		memset(to + n, '0', (size_t)(exponent + 1 - n));
+		return to + exponent + 1;
 	}
-	return to;
+	to[exponent + 1] = '.';
+	memcpy(to + exponent + 2, s + exponent + 1, (size_t)(n - exponent - 1));
+	return to + n + 1;
 }
 
 static char *put_scientific(char *to, const char *s, int n, int exponent)
@@ -105,30 +112,35 @@ static char *put_scientific(char *to, const char *s, int n, int exponent)
 
 size_t digits_put(char *to, int digits, double v)
 {
-	char s[20], *at = to;
-	uint64_t d;
+	char s[3 * MAX_DIGITS], *at = to, *first = s + MAX_DIGITS - digits;
+	uint64_t d, bits;
 	int exponent, n = digits;
+	bool minus;
 
-	if (isnan(v)) { /* printf may say "-nan" */
+	memcpy(&bits, &v, sizeof bits);
+	minus = bits >> 63;
+	bits &= UINT64_MAX >> 1;
+	if (bits > 0x7ff0000000000000) { /* not a number; printf may say "-nan" */
 		memcpy(to, "nan", 3);
 		return 3;
 	}
-	if (v == 0) {
+	if (bits == 0) {
 		memcpy(to, "-0", 2);
-		if (signbit(v))
+		if (minus)
 			return 2;
 		*to = '0';
 		return 1;
 	}
-	if (!isfinite(v) || !decimal(fabs(v), digits, &d, &exponent))
+	if (bits == 0x7ff0000000000000 || !decimal(bits, digits, &d, &exponent))
 		return (size_t)snprintf(to, DIGITS_SPACE, "%.*g", digits, v);
-	if (v < 0)
+	if (minus)
 		*at++ = '-';
-	for (int i = n; i-- > 0; d /= 10)
-		s[i] = (char)('0' + d % 10);
-	while (n > 1 && s[n - 1] == '0')
+	s[0] = (char)('0' + d / 10000000000000000);
+	put_eight(s + 1, (uint32_t)(d / 100000000 % 100000000));
+	put_eight(s + 9, (uint32_t)(d % 100000000));
+	while (n > 1 && first[n - 1] == '0')
 		n--;
 	if (exponent < -4 || exponent >= digits)
-		return (size_t)(put_scientific(at, s, n, exponent) - to);
-	return (size_t)(put_fixed(at, s, n, exponent) - to);
+		return (size_t)(put_scientific(at, first, n, exponent) - to);
+	return (size_t)(put_fixed(at, first, n, exponent) - to);
 }
