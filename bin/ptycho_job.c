@@ -1,7 +1,9 @@
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/die.h"
 #include "base/mem.h"
@@ -12,10 +14,23 @@
 #include "ptycho/preflight.h"
 #include "ptycho/ramp.h"
 
+/* Hours later would be too late. */
+static int check_folder(const struct job *j)
+{
+	const char *slash = strrchr(j->output, '/');
+	char *folder = slash ? mem_printf("%.*s", (int)(slash - j->output + 1), j->output) : mem_strdup(".");
+	int rc = access(folder, W_OK) == 0 ? 0 : error("'%s': %s, expected a folder to write to", folder, strerror(errno));
+
+	free(folder);
+	return rc;
+}
+
 static int read_scan(void *tool, struct job *j)
 {
 	struct tool *t = tool;
 
+	if (j->output && check_folder(j) != 0)
+		return -1;
 	j->data = mem_new(1, sizeof(struct work));
 	return work_read(j->input, &t->o[j->index], j->data);
 }
@@ -290,7 +305,8 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 
 	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d, false) != 0)
 		goto done;
-	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes, w.probe);
+	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes,
+			 w.o->probe_kind == PROBE_SCAN ? NULL : w.probe);
 	if (said == NORMAL) /* they are what is asked for */
 		verbosity = VERBOSE;
 	preflight_say(j->input, &f);

@@ -163,6 +163,7 @@ ok '--resume skips what is done, and redoes what another command made' '
 	run -q && touch -d 2001-01-01 res_log.csv && run -q --resume && [ "$(date -r res_log.csv +%Y)" = 2001 ] && run --resume --seed 3 && [ "$(date -r res_log.csv +%Y)" != 2001 ] && says "done again"'
 ok '--dry-run says figures and bytes, and writes nothing' '
 	ptychorecon --dry-run -p "$pos" --probe "$probe" -o dry "$frames" >plan && [ "$(wc -l <plan)" = 1 ] && grep -q dry plan && says "25 frames of 32x32, object 58x58" && says "scan range 18 x 18 px" && ! ls dry_* 2>/dev/null'
+ok 'a folder that is not there is said before the work' 'exits 1 recon nosuch/x -v -p "$pos" "$frames" && says "nosuch/.*expected a folder" && ! says iteration'
 ok 'too little --mem is refused with the bytes needed' 'exits 1 base x --mem 100K && says "needs [0-9]* bytes"'
 # the device's bytes of --dry-run are enough for the run, with all that takes memory
 for a in epie wasp lsqml mlgrad ml dm er; do

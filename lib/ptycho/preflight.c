@@ -9,7 +9,7 @@ struct preflight preflight_of(const struct frames *f, const double (*s)[2], cons
 			      size_t modes, const float complex *probe)
 {
 	struct preflight p = { .frames = f->k, .n = f->n, .canvas = { canvas[0], canvas[1] }, .pixel_m = pixel_m,
-			       .step = windows_step(s, f->k), .diameter = probe_diameter(f->n, modes, probe),
+			       .step = windows_step(s, f->k), .diameter = probe ? probe_diameter(f->n, modes, probe) : (double)NAN,
 			       .raster = f->k > 2 && windows_raster(s, f->k), .dc = f->dc, .dc_ratio = f->dc_ratio,
 			       .masked_share = f->masked_share, .photons = { INFINITY, 0, 0 } };
 
@@ -22,7 +22,7 @@ struct preflight preflight_of(const struct frames *f, const double (*s)[2], cons
 		}
 		p.range[a] = hi - lo;
 	}
-	p.overlap = p.diameter > 0 ? 1 - p.step / p.diameter : 0;
+	p.overlap = p.diameter > 0 ? 1 - p.step / p.diameter : (double)NAN;
 	for (size_t i = 0; i < f->pages; i++)
 		if (f->kept[i] >= 0) {
 			p.photons[0] = fmin(p.photons[0], f->photons[i]);
@@ -41,8 +41,12 @@ void preflight_say(const char *path, const struct preflight *p)
 	     100 * p->masked_share);
 	if (p->pixel_m > 0)
 		info("'%s': object pixel %.6g nm", path, p->pixel_m * 1e9);
-	info("'%s': scan range %.6g x %.6g px, median step %.4g px, probe diameter %.4g px, overlap %.3g", path, p->range[0],
-	     p->range[1], p->step, p->diameter, p->overlap);
+	if (isnan(p->overlap))
+		info("'%s': scan range %.6g x %.6g px, median step %.4g px, probe not known yet", path, p->range[0], p->range[1],
+		     p->step);
+	else
+		info("'%s': scan range %.6g x %.6g px, median step %.4g px, probe diameter %.4g px, overlap %.3g", path,
+		     p->range[0], p->range[1], p->step, p->diameter, p->overlap);
 	info("'%s': photons per frame %.4g, %.4g to %.4g", path, p->photons[1], p->photons[0], p->photons[2]);
 	if (p->frames > 1 && p->overlap < 0.5)
 		warning("'%s': neighbouring frames overlap by %.3g of the probe's diameter, expected 0.5 or more", path,
