@@ -1,6 +1,7 @@
 #include "features/order.h"
 
 #include <math.h>
+#include <string.h>
 
 struct quantile quantile_at(size_t n, double q, bool legacy)
 {
@@ -74,24 +75,58 @@ double quantile_select(double *v, size_t n, struct quantile q)
 	return between(q, v[q.lo], next);
 }
 
+enum { BLOCK = 64 };	/* counts that are passed at once */
+
+static size_t block_sum(const uint32_t *count)
+{
+	typedef uint32_t four __attribute__((vector_size(16)));
+	four sum = { 0 }, next;
+
+	for (int i = 0; i < BLOCK; i += 4) {
+		memcpy(&next, count + i, sizeof next);
+		sum += next;
+	}
+	return (size_t)sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+/* The first value with more than k of the others up to it, from i on, *seen being before i. */
+static size_t pass(const struct tally *t, size_t k, size_t i, size_t *seen)
+{
+	size_t more;
+
+	while (i + BLOCK <= t->size && *seen + (more = block_sum(t->count + i)) <= k) {
+		*seen += more;
+		i += BLOCK;
+	}
+	while (*seen + t->count[i] <= k)
+		*seen += t->count[i++];
+	return i;
+}
+
 double tally_quantile(const struct tally *t, struct quantile q)
 {
-	size_t seen = 0, i = 0, lo;
+	size_t seen = 0, lo = pass(t, q.lo, 0, &seen), hi = pass(t, q.hi, lo, &seen);
 
-	while (seen + t->count[i] <= q.lo)
-		seen += t->count[i++];
-	lo = i;
-	while (seen + t->count[i] <= q.hi)
-		seen += t->count[i++];
-	return between(q, t->low + (double)lo, t->low + (double)i);
+	return between(q, t->low + (double)lo, t->low + (double)hi);
 }
 
 double tally_deviation(const struct tally *t, double centre, struct quantile q)
 {
 	/* outwards from the centre, the nearer side first */
-	size_t up = (size_t)ceil(fmax(centre - t->low, 0)), down = up, seen = 0;
+	size_t up = (size_t)ceil(fmax(centre - t->low, 0)), down = up, seen = 0, more;
 	double lo = NAN, d = 0;
 
+	/* while both sides go on, they take turns: a block of each */
+	while (up + BLOCK <= t->size && down >= BLOCK &&
+	       seen + (more = block_sum(t->count + up) + block_sum(t->count + down - BLOCK)) <= q.lo) {
+		seen += more;
+		up += BLOCK;
+		down -= BLOCK;
+	}
+	while (down == 0 && up + BLOCK <= t->size && seen + (more = block_sum(t->count + up)) <= q.lo) {
+		seen += more;
+		up += BLOCK;
+	}
 	while (seen <= q.hi) {
 		bool any_up = up < t->size, any_down = down > 0;
 		double above = t->low + (double)up - centre, below = centre - (t->low + (double)down - 1);
