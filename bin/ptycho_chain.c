@@ -49,9 +49,20 @@ enum { KEYS = sizeof keys / sizeof keys[0] };
 
 static struct stage stage_of(const struct engine *e)
 {
-	struct stage s = { .engine = e, .iterations = ITERATIONS, .batch = 8, .refine = true, .alpha = 1, .beta = 1,
-			   .step = 0.9, .delta = 0.1, .damp = 0.1, .momentum = 0.5, .norm = 1e-3, .relax = 0.05,
-			   .inner = 10, .floor = 0.1 };
+	struct stage s = { .engine = e,
+			   .iterations = ITERATIONS,
+			   .batch = 8,
+			   .refine = true,
+			   .alpha = 1,
+			   .beta = 1,
+			   .step = 0.9,
+			   .delta = 0.1,
+			   .damp = 0.1,
+			   .momentum = 0.5,
+			   .norm = 1e-3,
+			   .relax = 0.05,
+			   .inner = 10,
+			   .floor = 0.1 };
 
 	if (e == &engine_rpie)
 		s.alpha = s.beta = 0.5;
@@ -89,8 +100,8 @@ static int unknown_key(const struct engine *e, const char *text)
 
 	for (size_t i = 0; i < KEYS; i++)
 		if (has(keys[i].engines, e->name))
-			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", *known ? ", " : "",
-				 keys[i].name);
+			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
+				 *known ? ", " : "", keys[i].name);
 	return error("'--algorithm': '%s' is no key of %s, expected %s", text, e->name, known);
 }
 
@@ -114,10 +125,11 @@ static int take_number(const struct stage *s, const struct key *k, const char *t
 	char *end;
 
 	*v = strtod(text, &end);
-	if (end == text || *end || isspace((unsigned char)text[0]) || !isfinite(*v) || *v < k->lo || *v > k->hi ||
-	    (k->kind != REAL && *v != floor(*v)))
-		return error("'--algorithm': %s '%s' of %s, expected %s of %g to %g", k->name, text, s->engine->name,
-			     k->kind == REAL ? "a number" : "a whole number", k->lo, k->hi);
+	if (end == text || *end || isspace((unsigned char)text[0]) || !isfinite(*v) || *v < k->lo ||
+	    *v > k->hi || (k->kind != REAL && *v != floor(*v)))
+		return error("'--algorithm': %s '%s' of %s, expected %s of %g to %g", k->name, text,
+			     s->engine->name, k->kind == REAL ? "a number" : "a whole number",
+			     k->lo, k->hi);
 	return 0;
 }
 
@@ -140,7 +152,8 @@ static int take_key(struct stage *s, char *text)
 		return take_noise(s->engine, value, to);
 	if (k->kind == ORDER) {
 		if (strcmp(value, "random") != 0 && strcmp(value, "sequential") != 0)
-			return error("'--algorithm': order '%s', expected random or sequential", value);
+			return error("'--algorithm': order '%s', expected random or sequential",
+				     value);
 		*(bool *)to = value[0] == 's';
 		return 0;
 	}
@@ -148,7 +161,7 @@ static int take_key(struct stage *s, char *text)
 		return -1;
 	if (k->kind == REAL)
 		*(double *)to = v;
-	else if (k->kind == WHOLE)	/* long and size_t are of one size */
+	else if (k->kind == WHOLE) /* long and size_t are of one size */
 		*(long *)to = (long)v;
 	else
 		*(bool *)to = k->kind == YES ? v != 0 : v == 0;
@@ -162,8 +175,9 @@ static int take_iterations(struct stage *s, const char *text)
 	errno = 0;
 	s->iterations = strtol(text, &end, 10);
 	if (!isdigit((unsigned char)text[0]) || *end || errno || s->iterations > ITERATIONS_MAX)
-		return error("'--algorithm': '%s' iterations of %s, expected a whole number of 0 to %d", text,
-			     s->engine->name, ITERATIONS_MAX);
+		return error(
+			"'--algorithm': '%s' iterations of %s, expected a whole number of 0 to %d",
+			text, s->engine->name, ITERATIONS_MAX);
 	return 0;
 }
 
@@ -174,7 +188,8 @@ static int take_stage(char *text, long batch, bool sequential, struct stage *s)
 	const struct engine *e = word ? engine_find(word) : NULL;
 
 	if (!e)
-		return error("'--algorithm': '%s', expected an engine: epie, rpie, wasp, lsqml, mlgrad, ml, dm, raar "
+		return error("'--algorithm': '%s', expected an engine: epie, rpie, wasp, lsqml, "
+			     "mlgrad, ml, dm, raar "
 			     "or er",
 			     word ? word : "");
 	*s = stage_of(e);

@@ -43,13 +43,14 @@ static void remove_folder(const char *path)
 static void remove_leftovers(const char *place)
 {
 	const char *slash = strrchr(place, '/'), *name = slash ? slash + 1 : place;
-	char *parent = slash ? mem_printf("%.*s", (int)(slash - place + 1), place) : mem_strdup(".");
+	char *parent =
+		slash ? mem_printf("%.*s", (int)(slash - place + 1), place) : mem_strdup(".");
 	DIR *d = opendir(parent);
 	size_t n = strlen(name);
 
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_name[0] == '.' && strncmp(e->d_name + 1, name, n) == 0 && e->d_name[1 + n] == '.' &&
-		    strlen(e->d_name) == n + 8) {
+		if (e->d_name[0] == '.' && strncmp(e->d_name + 1, name, n) == 0 &&
+		    e->d_name[1 + n] == '.' && strlen(e->d_name) == n + 8) {
 			char *path = mem_printf("%s/%s", parent, e->d_name);
 
 			remove_folder(path);
@@ -81,11 +82,13 @@ static int sync_folder(const char *path)
 /* The new folder takes the place of the old one, if there is one, at once. */
 static int put_in_place(const char *made, const char *place)
 {
-	if (sync_folder(made) == 0 && (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE) == 0)) {
+	if (sync_folder(made) == 0 &&
+	    (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE) == 0)) {
 		remove_folder(made);
 		return 0;
 	}
-	if (errno != ENOENT) /* a file system without the exchange: an instant without a checkpoint */
+	if (errno !=
+	    ENOENT) /* a file system without the exchange: an instant without a checkpoint */
 		remove_folder(place);
 	if (rename(made, place) == 0)
 		return 0;
@@ -97,12 +100,13 @@ static int put_in_place(const char *made, const char *place)
 /* All arrays are pages of one file, in the order of chain_visit. */
 struct pages {
 	const char *path;
-	struct array *shape;	/* [n] without data */
-	size_t n, at;		/* at: array, or loading: page */
+	struct array *shape; /* [n] without data */
+	size_t n, at;	     /* at: array, or loading: page */
 	struct tiff_sink *sink;
 };
 
-static int count_array(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx)
+static int count_array(void *arg, const char *name, void *data, enum dtype type, size_t nz,
+		       size_t ny, size_t nx)
 {
 	struct pages *p = arg;
 
@@ -113,7 +117,8 @@ static int count_array(void *arg, const char *name, void *data, enum dtype type,
 	return 0;
 }
 
-static int save_array(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx)
+static int save_array(void *arg, const char *name, void *data, enum dtype type, size_t nz,
+		      size_t ny, size_t nx)
 {
 	struct pages *p = arg;
 
@@ -121,7 +126,8 @@ static int save_array(void *arg, const char *name, void *data, enum dtype type, 
 	(void)type;
 	(void)ny;
 	(void)nx;
-	return tiff_sink_level(p->sink, &p->shape[p->at++]) != 0 ? -1 : tiff_sink_put(p->sink, data, nz);
+	return tiff_sink_level(p->sink, &p->shape[p->at++]) != 0 ? -1
+								 : tiff_sink_put(p->sink, data, nz);
 }
 
 static int save_arrays(const char *folder, const struct job *j, struct chain_point *at)
@@ -131,7 +137,8 @@ static int save_arrays(const char *folder, const struct job *j, struct chain_poi
 	struct pages p = { .path = path };
 	int rc = -1;
 
-	if (chain_visit(at, count_array, &p) == 0 && (p.sink = tiff_sink_open_levels(path, p.shape, p.n, &o))) {
+	if (chain_visit(at, count_array, &p) == 0 &&
+	    (p.sink = tiff_sink_open_levels(path, p.shape, p.n, &o))) {
 		if (chain_visit(at, save_array, &p) == 0)
 			rc = tiff_sink_commit(p.sink);
 		else
@@ -169,15 +176,16 @@ int checkpoint_save(const struct job *j, struct chain_point *at, const struct cs
 	char *place = folder_of(j), *made = template_of(place), *state;
 	int rc = -1;
 
-	state = mem_printf("{\"iteration\": %ld, \"stage\": %zu, \"engine\": \"%s\"}\n", at->p->iteration, at->stage,
-			   at->s->engine->name);
+	state = mem_printf("{\"iteration\": %ld, \"stage\": %zu, \"engine\": \"%s\"}\n",
+			   at->p->iteration, at->stage, at->s->engine->name);
 	remove_leftovers(place);
 	if (!mkdtemp(made)) {
 		error("'%s': cannot write: %s", place, strerror(errno));
 		goto done;
 	}
 	chmod(made, 0755);
-	if (save_arrays(made, j, at) == 0 && save_text(made, "state.json", state, strlen(state)) == 0 &&
+	if (save_arrays(made, j, at) == 0 &&
+	    save_text(made, "state.json", state, strlen(state)) == 0 &&
 	    save_text(made, "log.csv", log->text ? log->text : "", log->len) == 0)
 		rc = put_in_place(made, place);
 	if (rc != 0)
@@ -210,7 +218,8 @@ static char *read_text(const char *folder, const char *name, size_t *n)
 
 long checkpoint_find(const struct job *j, struct csv_line *log)
 {
-	char *place = folder_of(j), *arrays = mem_printf("%s/state.tif", place), *state = NULL, *rows = NULL;
+	char *place = folder_of(j), *arrays = mem_printf("%s/state.tif", place), *state = NULL,
+	     *rows = NULL;
 	long iteration = 0;
 	size_t n, m;
 
@@ -220,7 +229,9 @@ long checkpoint_find(const struct job *j, struct csv_line *log)
 	rows = read_text(place, "log.csv", &m);
 	if (!tiff_made_by(arrays, j->provenance) || !state || !rows ||
 	    sscanf(state, "{\"iteration\": %ld,", &iteration) != 1 || iteration < 1) {
-		warning("'%s': a checkpoint of another command, expected this one's: the run begins anew", place);
+		warning("'%s': a checkpoint of another command, expected this one's: the run "
+			"begins anew",
+			place);
 		iteration = 0;
 		goto done;
 	}
@@ -237,7 +248,8 @@ done:
 	return iteration;
 }
 
-static int load_array(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx)
+static int load_array(void *arg, const char *name, void *data, enum dtype type, size_t nz,
+		      size_t ny, size_t nx)
 {
 	struct pages *p = arg;
 	struct tiff_select select = { .first = (long)p->at + 1, .last = (long)(p->at + nz) };
@@ -245,8 +257,10 @@ static int load_array(void *arg, const char *name, void *data, enum dtype type, 
 	int rc = tiff_read(p->path, &select, &a, NULL);
 
 	if (rc == 0 && (a.type != type || a.nz != nz || a.ny != ny || a.nx != nx))
-		rc = error("'%s': %s: %zu pages %zux%zu %s from page %zu, expected %zu of %zux%zu %s", p->path, name, a.nz, a.ny,
-			   a.nx, dtype_name(a.type), p->at + 1, nz, ny, nx, dtype_name(type));
+		rc = error(
+			"'%s': %s: %zu pages %zux%zu %s from page %zu, expected %zu of %zux%zu %s",
+			p->path, name, a.nz, a.ny, a.nx, dtype_name(a.type), p->at + 1, nz, ny, nx,
+			dtype_name(type));
 	if (rc == 0)
 		memcpy(data, a.data, array_bytes(&a));
 	p->at += nz;

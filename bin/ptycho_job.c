@@ -18,8 +18,11 @@
 static int check_folder(const struct job *j)
 {
 	const char *slash = strrchr(j->output, '/');
-	char *folder = slash ? mem_printf("%.*s", (int)(slash - j->output + 1), j->output) : mem_strdup(".");
-	int rc = access(folder, W_OK) == 0 ? 0 : error("'%s': %s, expected a folder to write to", folder, strerror(errno));
+	char *folder = slash ? mem_printf("%.*s", (int)(slash - j->output + 1), j->output)
+			     : mem_strdup(".");
+	int rc = access(folder, W_OK) == 0 ? 0
+					   : error("'%s': %s, expected a folder to write to",
+						   folder, strerror(errno));
 
 	free(folder);
 	return rc;
@@ -48,7 +51,8 @@ static void done(void *tool, struct job *j)
 /* Bytes beyond the plan: shifted probes of a batch, and what positions are refined with. */
 static size_t plan_extra(const struct work *w, const struct engine *e, size_t room)
 {
-	size_t area = w->frames.n * w->frames.n, waves = w->modes * area * sizeof(float complex), bytes = 0;
+	size_t area = w->frames.n * w->frames.n, waves = w->modes * area * sizeof(float complex),
+	       bytes = 0;
 
 	if (w->o->engine.subpixel)
 		bytes += (e == &engine_ml ? 3 : 2) * room * waves + 2 * waves;
@@ -70,13 +74,16 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *r
 		*room = w->frames.k;
 	for (size_t i = 0; i < w->o->stages; i++) {
 		const struct engine *e = w->o->stage[i].engine;
-		size_t extra = plan_extra(w, e, *room), mem = dev_mem(d) > extra ? dev_mem(d) - extra : 0;
-		struct ptycho_plan p = ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1], e->name,
-						   *room, w->frames.u16 ? 2 : 4, mem);
+		size_t extra = plan_extra(w, e, *room),
+		       mem = dev_mem(d) > extra ? dev_mem(d) - extra : 0;
+		struct ptycho_plan p =
+			ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1],
+				    e->name, *room, w->frames.u16 ? 2 : 4, mem);
 
 		p.work += extra;
 		if (i == 0 || p.blocks == 0 ||
-		    (most.blocks > 0 && p.fixed + p.work + p.frames > most.fixed + most.work + most.frames))
+		    (most.blocks > 0 &&
+		     p.fixed + p.work + p.frames > most.fixed + most.work + most.frames))
 			most = p;
 	}
 	return most;
@@ -84,11 +91,10 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *r
 
 /* ---- the log */
 
-
 static void put_row(struct csv_line *l, const struct ptycho_row *r, bool final)
 {
-	const double v[] = { r->R, r->chi, r->fmag, r->nll, r->dO, r->dP, r->step_object, r->step_probe, r->alpha,
-			     r->position_rms };
+	const double v[] = { r->R,  r->chi,	    r->fmag,	   r->nll,   r->dO,
+			     r->dP, r->step_object, r->step_probe, r->alpha, r->position_rms };
 
 	if (final) {
 		csv_put_text(l, "final");
@@ -120,8 +126,8 @@ static int log_row(void *arg, struct ptycho *p, const struct ptycho_row *r)
 	(void)p;
 	put_row(&w->log, r, false);
 	put_curve(w, r->R);
-	info("iteration %ld, %s: R %.5g, nll %.5g, dO %.3g, %.3g s", r->iteration, r->engine, r->R, r->nll, r->dO,
-	     r->seconds);
+	info("iteration %ld, %s: R %.5g, nll %.5g, dO %.3g, %.3g s", r->iteration, r->engine, r->R,
+	     r->nll, r->dO, r->seconds);
 	return 0;
 }
 
@@ -136,15 +142,18 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 
 	if (work_probe(w, j->input, t->d, true) != 0)
 		return -1;
-	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes, w->probe);
+	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes,
+			 w->probe);
 	preflight_say(j->input, &f);
 	plan = plan_of(w, t->d, &room);
 	if (plan.blocks == 0)
-		return error("'%s': needs %zu bytes on the device for one frame at a time, expected at most the %zu of "
+		return error("'%s': needs %zu bytes on the device for one frame at a time, "
+			     "expected at most the %zu of "
 			     "--mem",
-			     j->input, plan.fixed + plan.work + 2 * plan.frames / w->frames.k, dev_mem(t->d));
-	if (ptycho_init(p, t->d, &w->o->engine, &w->frames, (const double(*)[2])w->s, w->canvas[0], w->canvas[1],
-			w->modes, w->probe, w->object, room, plan.blocks == 1) != 0)
+			     j->input, plan.fixed + plan.work + 2 * plan.frames / w->frames.k,
+			     dev_mem(t->d));
+	if (ptycho_init(p, t->d, &w->o->engine, &w->frames, (const double(*)[2])w->s, w->canvas[0],
+			w->canvas[1], w->modes, w->probe, w->object, room, plan.blocks == 1) != 0)
 		return -1;
 	return w->o->photons == PHOTONS_DATA ? chain_rescale_probe(p) : 0;
 }
@@ -195,11 +204,14 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 	memcpy(w->err, p->err, k * sizeof *w->err);
 	memcpy(w->intensity, p->intensity, k * sizeof *w->intensity);
 	memcpy(w->shift, p->shift, sizeof w->shift);
-	if (model_illumination(p, p->W) != 0 || buf_read(p->W, 0, w->light, n * sizeof *w->light) != 0)
+	if (model_illumination(p, p->W) != 0 ||
+	    buf_read(p->W, 0, w->light, n * sizeof *w->light) != 0)
 		return -1;
 	if (ptycho_read(p, w->object, w->probe) != 0)
 		return -1;
-	return w->o->ramp == RAMP_REMOVE ? ramp_remove(p->d, w->canvas[0], w->canvas[1], w->object, w->light, NULL) : 0;
+	return w->o->ramp == RAMP_REMOVE
+		       ? ramp_remove(p->d, w->canvas[0], w->canvas[1], w->object, w->light, NULL)
+		       : 0;
 }
 
 /* ---- checkpoints */
@@ -212,7 +224,10 @@ static int checkpoint(void *arg, struct chain_point *at)
 
 	if (at->p->iteration % w->o->checkpoint != 0)
 		return 0;
-	return checkpoint_save(j, at, &w->log) != 0 || finish(w, j->input, at->p) != 0 || work_preview(w, j) != 0 ? -1 : 0;
+	return checkpoint_save(j, at, &w->log) != 0 || finish(w, j->input, at->p) != 0 ||
+			       work_preview(w, j) != 0
+		       ? -1
+		       : 0;
 }
 
 static int restore(void *arg, struct chain_point *at)
@@ -247,23 +262,27 @@ static void say_affine(const struct ptycho *p)
 	struct positions_affine a;
 
 	if (positions_affine(p, &a) == 0)
-		info("positions: scale y %.6g, scale x %.6g, rotation %.5g degrees, shear %.5g", a.scale[0], a.scale[1],
-		     a.rotation_deg, a.shear);
+		info("positions: scale y %.6g, scale x %.6g, rotation %.5g degrees, shear %.5g",
+		     a.scale[0], a.scale[1], a.rotation_deg, a.shear);
 }
 
 static int compute(void *tool, struct job *j)
 {
 	struct tool *t = tool;
 	struct work *w = j->data;
-	struct chain_ops ops = { .row = log_row, .checkpoint = w->o->checkpoint ? checkpoint : NULL, .restore = restore,
-				 .arg = j, .watchdog = w->o->watchdog };
+	struct chain_ops ops = { .row = log_row,
+				 .checkpoint = w->o->checkpoint ? checkpoint : NULL,
+				 .restore = restore,
+				 .arg = j,
+				 .watchdog = w->o->watchdog };
 	struct ptycho p = { 0 };
 	struct ptycho_row final;
 	int rc = -1, chain;
 
 	if (w->o->orientations)
 		return work_orientations(w, j, t->d);
-	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0 || resume(j, &p) != 0)
+	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0 ||
+	    resume(j, &p) != 0)
 		goto done;
 	chain = chain_run(&p, w->o->stage, w->o->stages, &ops, &final);
 	if (chain < 0)
@@ -303,7 +322,8 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	size_t room;
 	int rc = -1;
 
-	if (work_read(j->input, &t->o[j->index], &w) != 0 || work_probe(&w, j->input, t->d, false) != 0)
+	if (work_read(j->input, &t->o[j->index], &w) != 0 ||
+	    work_probe(&w, j->input, t->d, false) != 0)
 		goto done;
 	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes,
 			 w.o->probe_kind == PROBE_SCAN ? NULL : w.probe);
@@ -312,14 +332,20 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	preflight_say(j->input, &f);
 	verbosity = said;
 	p = plan_of(&w, t->d, &room);
-	*to = (struct job_plan){ .type = w.frames.u16 ? DT_U16 : DT_F32, .nz = w.frames.k, .ny = w.frames.n,
-				 .nx = w.frames.n, .device_bytes = p.fixed + p.work + p.frames, .blocks = p.blocks };
+	*to = (struct job_plan){ .type = w.frames.u16 ? DT_U16 : DT_F32,
+				 .nz = w.frames.k,
+				 .ny = w.frames.n,
+				 .nx = w.frames.n,
+				 .device_bytes = p.fixed + p.work + p.frames,
+				 .blocks = p.blocks };
 	to->host_bytes = w.frames.pages * w.frames.n * w.frames.n * dtype_size(to->type) +
 			 w.canvas[0] * w.canvas[1] * 28;
-	rc = p.blocks > 0 ? 0
-			  : error("'%s': needs %zu bytes on the device for one frame at a time, expected at most the %zu of "
-				  "--mem",
-				  j->input, p.fixed + p.work + 2 * p.frames / w.frames.k, dev_mem(t->d));
+	rc = p.blocks > 0
+		     ? 0
+		     : error("'%s': needs %zu bytes on the device for one frame at a time, "
+			     "expected at most the %zu of "
+			     "--mem",
+			     j->input, p.fixed + p.work + 2 * p.frames / w.frames.k, dev_mem(t->d));
 done:
 	work_clear(&w);
 	return rc;

@@ -15,121 +15,146 @@ const struct opt ptycho_options[] = {
 	{ OPT_HEADING, .help = "Algorithm" },
 	{ OPT_TEXT, "positions", 'p', .text = &opts.positions, .arg = "FILE", .note = "needed",
 	  .help = "table of positions, columns x_px,y_px or _nm, _um, _mm, _m; frame" },
-	{ OPT_TEXT, "algorithm", 'a', .text = &opts.algorithm, .arg = "CHAIN", .initial = "wasp:40:batch=8",
+	{ OPT_TEXT, "algorithm", 'a', .text = &opts.algorithm, .arg = "CHAIN",
+	  .initial = "wasp:40:batch=8",
 	  .help = "engine[:iterations[:key=value]...], more joined by commas" },
-	{ OPT_INT, "batch", 'b', .integer = &opts.batch, .range = "[1,1000000000]", .arg = "B", .note = "per engine",
-	  .help = "frames per update of epie, rpie, wasp and lsqml" },
-	{ OPT_CHOICE, "order", .choice = &opts.order, .choices = "random|sequential", .initial = "random",
-	  .help = "order of the frames in an iteration" },
-	{ OPT_INT, "seed", .integer = &opts.seed, .range = "[0,9223372036854775807]", .initial = "0", .arg = "S",
-	  .help = "of the random order" },
-	{ OPT_CHOICE, "subpixel", .choice = &opts.subpixel, .choices = "none|fourier", .initial = "none",
-	  .help = "shift of the probe by the fraction of a position" },
-	{ OPT_INT, "start-update-probe", .integer = &opts.start_probe, .range = "[0,1000000]", .choices = "auto=-1",
-	  .initial = "auto", .arg = "N",
+	{ OPT_INT, "batch", 'b', .integer = &opts.batch, .range = "[1,1000000000]", .arg = "B",
+	  .note = "per engine", .help = "frames per update of epie, rpie, wasp and lsqml" },
+	{ OPT_CHOICE, "order", .choice = &opts.order, .choices = "random|sequential",
+	  .initial = "random", .help = "order of the frames in an iteration" },
+	{ OPT_INT, "seed", .integer = &opts.seed, .range = "[0,9223372036854775807]",
+	  .initial = "0", .arg = "S", .help = "of the random order" },
+	{ OPT_CHOICE, "subpixel", .choice = &opts.subpixel, .choices = "none|fourier",
+	  .initial = "none", .help = "shift of the probe by the fraction of a position" },
+	{ OPT_INT, "start-update-probe", .integer = &opts.start_probe, .range = "[0,1000000]",
+	  .choices = "auto=-1", .initial = "auto", .arg = "N",
 	  .help = "first iteration that changes it; auto: 1, or 2 where mlgrad comes first" },
-	{ OPT_INT, "start-update-object", .integer = &opts.engine.object_start, .range = "[0,1000000]",
-	  .initial = "0", .arg = "N", .help = "first iteration that changes it" },
-	{ OPT_FLAG, "freeze-probe", .flag = &opts.engine.freeze_probe, .help = "the probe is never changed" },
+	{ OPT_INT, "start-update-object", .integer = &opts.engine.object_start,
+	  .range = "[0,1000000]", .initial = "0", .arg = "N",
+	  .help = "first iteration that changes it" },
+	{ OPT_FLAG, "freeze-probe", .flag = &opts.engine.freeze_probe,
+	  .help = "the probe is never changed" },
 
 	{ OPT_HEADING, .help = "Start" },
-	{ OPT_TEXT, "probe", .text = &opts.probe, .arg = "FILE|data[:C|:scan]|disc:R[,C[,E]]|gauss:PX", .initial = "data:scan",
-	  .help = "file of real and imaginary pages, the data's mean amplitude, an aperture, a spot" },
-	{ OPT_REAL, "probe-photons", .real = &opts.photons, .range = "(0,inf)", .choices = "data=-1|keep=-2",
-	  .note = "data; keep if frozen", .arg = "P", .help = "its power at the start; data: as many as measured" },
-	{ OPT_SIZE, "modes", .size = &opts.modes, .range = "[1,64]", .arg = "M", .note = "the file's, else 1",
-	  .help = "modes of the probe, completed where they lack" },
-	{ OPT_REAL, "mode-power", .real = &opts.mode_power, .range = "(0,1)", .initial = "0.05", .arg = "F",
-	  .help = "share of each completed mode" },
+	{ OPT_TEXT, "probe", .text = &opts.probe,
+	  .arg = "FILE|data[:C|:scan]|disc:R[,C[,E]]|gauss:PX", .initial = "data:scan",
+	  .help = "file of real and imaginary pages, the data's mean amplitude, an aperture, a "
+		  "spot" },
+	{ OPT_REAL, "probe-photons", .real = &opts.photons, .range = "(0,inf)",
+	  .choices = "data=-1|keep=-2", .note = "data; keep if frozen", .arg = "P",
+	  .help = "its power at the start; data: as many as measured" },
+	{ OPT_SIZE, "modes", .size = &opts.modes, .range = "[1,64]", .arg = "M",
+	  .note = "the file's, else 1", .help = "modes of the probe, completed where they lack" },
+	{ OPT_REAL, "mode-power", .real = &opts.mode_power, .range = "(0,1)", .initial = "0.05",
+	  .arg = "F", .help = "share of each completed mode" },
 	{ OPT_TEXT, "object", .text = &opts.object, .arg = "FILE|A[,PHASE]", .initial = "1",
 	  .help = "file of real and imaginary pages, or a constant" },
 
 	{ OPT_HEADING, .help = "Geometry" },
 	{ OPT_TEXT, "xy", .text = &opts.xy, .arg = "CX,CY", .initial = "x,y",
 	  .help = "what columns and rows of the object follow: x, -x, y, -y" },
-	{ OPT_REAL, "energy", .real = &opts.energy_kev, .unit = UNIT_ENERGY, .range = "(0,inf)", .arg = "E",
-	  .note = "none", .help = "of the photons; positions in lengths need a pixel size" },
-	{ OPT_REAL, "wavelength", .real = &opts.scan.wavelength_m, .unit = UNIT_METRE, .range = "(0,inf)",
-	  .arg = "L", .note = "none", .help = "instead of the energy" },
-	{ OPT_REAL, "distance", .real = &opts.scan.distance_m, .unit = UNIT_METRE, .range = "(0,inf)", .arg = "Z",
-	  .note = "none", .help = "from the object to the detector" },
-	{ OPT_REAL, "detector-pixel", .real = &opts.scan.detector_pixel_m, .unit = UNIT_METRE, .range = "(0,inf)",
-	  .arg = "P", .note = "none", .help = "of the detector, after binning" },
-	{ OPT_REAL, "pixel", .real = &opts.scan.pixel_m, .unit = UNIT_METRE, .range = "(0,inf)", .arg = "P",
-	  .note = "none", .help = "of the object, instead of these" },
-	{ OPT_REAL, "position-scale", .real = opts.scan.scale, .values = 2, .range = "(0,inf)", .initial = "1,1",
-	  .arg = "SY,SX", .help = "factors of the positions about their mean" },
-	{ OPT_REAL, "position-rotation", .real = &opts.scan.rotation_rad, .unit = UNIT_ANGLE, .initial = "0",
-	  .arg = "A", .help = "then their rotation, from columns to rows" },
-	{ OPT_REAL, "margin", .real = &opts.margin, .unit = UNIT_PIXEL, .range = "[0,65536]", .choices = "auto=nan",
-	  .initial = "auto", .arg = "M", .help = "free border; auto: an eighth of a frame and the walk of positions" },
-	{ OPT_SIZE, "object-shape", .size = opts.shape, .values = 2, .range = "[8,1048576]", .arg = "H,W",
-	  .note = "from the scan", .help = "canvas of the object" },
+	{ OPT_REAL, "energy", .real = &opts.energy_kev, .unit = UNIT_ENERGY, .range = "(0,inf)",
+	  .arg = "E", .note = "none",
+	  .help = "of the photons; positions in lengths need a pixel size" },
+	{ OPT_REAL, "wavelength", .real = &opts.scan.wavelength_m, .unit = UNIT_METRE,
+	  .range = "(0,inf)", .arg = "L", .note = "none", .help = "instead of the energy" },
+	{ OPT_REAL, "distance", .real = &opts.scan.distance_m, .unit = UNIT_METRE,
+	  .range = "(0,inf)", .arg = "Z", .note = "none",
+	  .help = "from the object to the detector" },
+	{ OPT_REAL, "detector-pixel", .real = &opts.scan.detector_pixel_m, .unit = UNIT_METRE,
+	  .range = "(0,inf)", .arg = "P", .note = "none",
+	  .help = "of the detector, after binning" },
+	{ OPT_REAL, "pixel", .real = &opts.scan.pixel_m, .unit = UNIT_METRE, .range = "(0,inf)",
+	  .arg = "P", .note = "none", .help = "of the object, instead of these" },
+	{ OPT_REAL, "position-scale", .real = opts.scan.scale, .values = 2, .range = "(0,inf)",
+	  .initial = "1,1", .arg = "SY,SX", .help = "factors of the positions about their mean" },
+	{ OPT_REAL, "position-rotation", .real = &opts.scan.rotation_rad, .unit = UNIT_ANGLE,
+	  .initial = "0", .arg = "A", .help = "then their rotation, from columns to rows" },
+	{ OPT_REAL, "margin", .real = &opts.margin, .unit = UNIT_PIXEL, .range = "[0,65536]",
+	  .choices = "auto=nan", .initial = "auto", .arg = "M",
+	  .help = "free border; auto: an eighth of a frame and the walk of positions" },
+	{ OPT_SIZE, "object-shape", .size = opts.shape, .values = 2, .range = "[8,1048576]",
+	  .arg = "H,W", .note = "from the scan", .help = "canvas of the object" },
 
 	{ OPT_HEADING, .help = "Frames" },
-	{ OPT_CHOICE, "dc", .choice = &opts.frames.dc, .choices = "auto|centre|corner", .initial = "auto",
-	  .help = "where the direct beam is" },
-	{ OPT_TEXT, "orientation", .text = &opts.orientation, .arg = "NAME[,NAME]|scan", .initial = "identity",
+	{ OPT_CHOICE, "dc", .choice = &opts.frames.dc, .choices = "auto|centre|corner",
+	  .initial = "auto", .help = "where the direct beam is" },
+	{ OPT_TEXT, "orientation", .text = &opts.orientation, .arg = "NAME[,NAME]|scan",
+	  .initial = "identity",
 	  .help = "fliplr, flipud, rot180, transpose, rot90_ccw, rot90_cw, antitranspose" },
-	{ OPT_TEXT, "mask", .text = &opts.mask, .arg = "FILE", .note = "none", .help = "page, not zero = valid" },
-	{ OPT_REAL, "saturation", .real = &opts.frames.saturation, .range = "(0,inf)", .choices = "auto=inf|off=0",
-	  .initial = "auto", .arg = "N", .help = "such counts are invalid; auto: the largest of an integer type" },
-	{ OPT_REAL, "hot", .real = &opts.frames.hot, .range = "(0,inf)", .choices = "auto=inf|off=0",
-	  .initial = "off", .arg = "N", .help = "larger counts are invalid; auto: 20 times their neighbours' mean" },
-	{ OPT_TEXT, "dark", .text = &opts.dark, .arg = "FILE", .note = "none", .help = "its mean page is taken off" },
+	{ OPT_TEXT, "mask", .text = &opts.mask, .arg = "FILE", .note = "none",
+	  .help = "page, not zero = valid" },
+	{ OPT_REAL, "saturation", .real = &opts.frames.saturation, .range = "(0,inf)",
+	  .choices = "auto=inf|off=0", .initial = "auto", .arg = "N",
+	  .help = "such counts are invalid; auto: the largest of an integer type" },
+	{ OPT_REAL, "hot", .real = &opts.frames.hot, .range = "(0,inf)",
+	  .choices = "auto=inf|off=0", .initial = "off", .arg = "N",
+	  .help = "larger counts are invalid; auto: 20 times their neighbours' mean" },
+	{ OPT_TEXT, "dark", .text = &opts.dark, .arg = "FILE", .note = "none",
+	  .help = "its mean page is taken off" },
 	{ OPT_TEXT, "flat", .text = &opts.flat, .arg = "FILE", .note = "none",
 	  .help = "frames are divided by its mean page over that one's mean" },
-	{ OPT_REAL, "gain", .real = &opts.frames.gain, .range = "(0,inf)", .initial = "1", .arg = "G",
-	  .help = "counts per photon" },
-	{ OPT_REAL, "floor", .real = &opts.frames.floor, .range = "[0,inf)", .initial = "0", .arg = "F",
-	  .help = "less is no photon" },
-	{ OPT_TEXT, "normalise", .text = &opts.normalise, .arg = "off|total|COLUMN", .initial = "off",
-	  .help = "by the frame's total, or by a column of the positions" },
+	{ OPT_REAL, "gain", .real = &opts.frames.gain, .range = "(0,inf)", .initial = "1",
+	  .arg = "G", .help = "counts per photon" },
+	{ OPT_REAL, "floor", .real = &opts.frames.floor, .range = "[0,inf)", .initial = "0",
+	  .arg = "F", .help = "less is no photon" },
+	{ OPT_TEXT, "normalise", .text = &opts.normalise, .arg = "off|total|COLUMN",
+	  .initial = "off", .help = "by the frame's total, or by a column of the positions" },
 	{ OPT_TEXT, "reject", .text = &opts.reject, .arg = "LOW,HIGH", .initial = "0,inf",
 	  .help = "frames whose total is outside, in units of the median" },
 	{ OPT_INT, "centre", .integer = opts.centre, .values = 2, .range = "[0,1048576]",
-	  .choices = "auto=-1|off=-2", .initial = "off", .arg = "ROW,COL", .help = "the beam; auto: of the mean frame" },
-	{ OPT_SIZE, "crop", .size = &opts.frames.crop, .range = "[1,65536]", .choices = "off=0", .initial = "off",
-	  .arg = "N", .help = "side of the square cut out around the beam" },
-	{ OPT_SIZE, "bin", .size = &opts.frames.bin, .range = "[1,65536]", .choices = "off=0", .initial = "off",
-	  .arg = "B", .help = "sums of B x B pixels" },
-	{ OPT_SIZE, "pad", .size = &opts.frames.pad, .range = "[1,65536]", .choices = "off=0", .initial = "off",
-	  .arg = "N", .help = "side after an invalid border is added" },
-	{ OPT_INT, "half", .integer = &opts.half, .range = "[0,1]", .choices = "off=-1", .initial = "off", .arg = "I",
+	  .choices = "auto=-1|off=-2", .initial = "off", .arg = "ROW,COL",
+	  .help = "the beam; auto: of the mean frame" },
+	{ OPT_SIZE, "crop", .size = &opts.frames.crop, .range = "[1,65536]", .choices = "off=0",
+	  .initial = "off", .arg = "N", .help = "side of the square cut out around the beam" },
+	{ OPT_SIZE, "bin", .size = &opts.frames.bin, .range = "[1,65536]", .choices = "off=0",
+	  .initial = "off", .arg = "B", .help = "sums of B x B pixels" },
+	{ OPT_SIZE, "pad", .size = &opts.frames.pad, .range = "[1,65536]", .choices = "off=0",
+	  .initial = "off", .arg = "N", .help = "side after an invalid border is added" },
+	{ OPT_INT, "half", .integer = &opts.half, .range = "[0,1]", .choices = "off=-1",
+	  .initial = "off", .arg = "I",
 	  .help = "every second frame of those that are not rejected" },
-	{ OPT_FLAG, "subset", .flag = &opts.scan.subset, .help = "the column frame may name only some pages" },
+	{ OPT_FLAG, "subset", .flag = &opts.scan.subset,
+	  .help = "the column frame may name only some pages" },
 
 	{ OPT_HEADING, .help = "Constraints" },
 	{ OPT_SWITCH, "gauge", .flag = &opts.engine.gauge, .initial = "yes",
 	  .help = "the object's mean square in the light stays 1" },
 	{ OPT_SWITCH, "recentre", .flag = &opts.engine.recentre, .note = "on unless --probe FILE",
 	  .help = "the probe is kept in the middle" },
-	{ OPT_REAL, "support", .real = &opts.engine.support, .range = "(0,1]", .choices = "off=0", .initial = "off",
-	  .arg = "R", .help = "the probe is 0 outside a disc of this radius, in frames" },
-	{ OPT_REAL, "amplitude", .real = opts.engine.amplitude, .values = 2, .range = "[0,inf)", .note = "off",
-	  .arg = "MIN,MAX", .help = "bounds of the object's amplitude" },
+	{ OPT_REAL, "support", .real = &opts.engine.support, .range = "(0,1]", .choices = "off=0",
+	  .initial = "off", .arg = "R",
+	  .help = "the probe is 0 outside a disc of this radius, in frames" },
+	{ OPT_REAL, "amplitude", .real = opts.engine.amplitude, .values = 2, .range = "[0,inf)",
+	  .note = "off", .arg = "MIN,MAX", .help = "bounds of the object's amplitude" },
 	{ OPT_REAL, "phase-range", .real = opts.engine.phase, .values = 2, .unit = UNIT_ANGLE,
-	  .range = "[-3.1416,3.1416]", .note = "off", .arg = "MIN,MAX", .help = "bounds of the object's phase" },
-	{ OPT_CHOICE, "orthogonalise", .choice = &opts.engine.orthogonalise, .choices = "every|end|off",
-	  .initial = "every", .help = "modes; dm, raar and ml: at the end of their stage at the earliest" },
-	{ OPT_TEXT, "refine-positions", .text = &opts.refine, .arg = "START[,STEP[,LIMIT[,CLIP]]]", .note = "off",
-	  .help = "from an iteration on; step 1, walk 4 px, change 0.5 px" },
+	  .range = "[-3.1416,3.1416]", .note = "off", .arg = "MIN,MAX",
+	  .help = "bounds of the object's phase" },
+	{ OPT_CHOICE, "orthogonalise", .choice = &opts.engine.orthogonalise,
+	  .choices = "every|end|off", .initial = "every",
+	  .help = "modes; dm, raar and ml: at the end of their stage at the earliest" },
+	{ OPT_TEXT, "refine-positions", .text = &opts.refine, .arg = "START[,STEP[,LIMIT[,CLIP]]]",
+	  .note = "off", .help = "from an iteration on; step 1, walk 4 px, change 0.5 px" },
 	{ OPT_FLAG, "refine-affine", .flag = &opts.engine.refine.affine,
 	  .help = "and drawn to an affine image of those given" },
-	{ OPT_FLAG, "intensity", .flag = &opts.engine.intensity, .help = "a factor per frame is fitted" },
+	{ OPT_FLAG, "intensity", .flag = &opts.engine.intensity,
+	  .help = "a factor per frame is fitted" },
 
 	{ OPT_HEADING, .help = "Run and products" },
-	{ OPT_TEXT, "dump-inputs", .text = &opts.dump_inputs, .arg = "DIR", .incidental = true, .note = "none",
-	  .help = "frames.tif, windows.csv and probe.tif as the engines see them" },
-	{ OPT_REAL, "coverage", .real = &opts.coverage, .range = "[0,1)", .initial = "0.001", .arg = "F",
-	  .help = "the object is NaN where less light fell, in units of the most" },
+	{ OPT_TEXT, "dump-inputs", .text = &opts.dump_inputs, .arg = "DIR", .incidental = true,
+	  .note = "none", .help = "frames.tif, windows.csv and probe.tif as the engines see them" },
+	{ OPT_REAL, "coverage", .real = &opts.coverage, .range = "[0,1)", .initial = "0.001",
+	  .arg = "F", .help = "the object is NaN where less light fell, in units of the most" },
 	{ OPT_CHOICE, "ramp", .choice = &opts.ramp, .choices = "keep|remove", .initial = "keep",
 	  .help = "linear and constant phase of the object" },
-	{ OPT_FLAG, "write-phase", .flag = &opts.write_phase, .help = "also STEM_phase.tif: amplitude and phase" },
-	{ OPT_INT, "log-every", .integer = &opts.engine.log_every, .range = "[1,1000000]", .initial = "5", .arg = "E",
+	{ OPT_FLAG, "write-phase", .flag = &opts.write_phase,
+	  .help = "also STEM_phase.tif: amplitude and phase" },
+	{ OPT_INT, "log-every", .integer = &opts.engine.log_every, .range = "[1,1000000]",
+	  .initial = "5", .arg = "E",
 	  .help = "iterations between errors that cost transforms: dm, raar" },
-	{ OPT_INT, "checkpoint", .integer = &opts.checkpoint, .range = "[0,1000000]", .initial = "0", .arg = "N",
-	  .incidental = true, .help = "every N iterations the state is kept, --resume goes on from it; 0: never" },
+	{ OPT_INT, "checkpoint", .integer = &opts.checkpoint, .range = "[0,1000000]",
+	  .initial = "0", .arg = "N", .incidental = true,
+	  .help = "every N iterations the state is kept, --resume goes on from it; 0: never" },
 	{ OPT_CHOICE, "watchdog", .choice = &opts.watchdog, .choices = "off|on", .initial = "on",
 	  .help = "ends a run that diverges" },
 	{ OPT_END }
@@ -167,7 +192,8 @@ static int take_probe(struct recon_options *o)
 	double *v = o->probe_value;
 	int kind = PROBE_GAUSS, given;
 
-	while (kind > PROBE_FILE && (strlen(words[kind]) != n || memcmp(words[kind], o->probe, n) != 0))
+	while (kind > PROBE_FILE &&
+	       (strlen(words[kind]) != n || memcmp(words[kind], o->probe, n) != 0))
 		kind--;
 	o->probe_kind = (enum probe_kind)kind;
 	v[0] = v[1] = v[2] = 0;
@@ -179,9 +205,12 @@ static int take_probe(struct recon_options *o)
 	}
 	given = *rest ? numbers(rest + 1, kind == PROBE_GAUSS ? 1 : 3, false, v) : -1;
 	if (kind == PROBE_DATA && given != 1 && given != 3)
-		return error("'--probe': '%s', expected data, data:scan, data:CURVATURE or data:CURVATURE,A,B", o->probe);
+		return error("'--probe': '%s', expected data, data:scan, data:CURVATURE or "
+			     "data:CURVATURE,A,B",
+			     o->probe);
 	if (kind == PROBE_DISC && (given < 0 || v[0] <= 0 || v[0] > 1 || v[2] < 0))
-		return error("'--probe': '%s', expected disc:RADIUS[,CURVATURE[,EDGE]] with RADIUS above 0 and at "
+		return error("'--probe': '%s', expected disc:RADIUS[,CURVATURE[,EDGE]] with RADIUS "
+			     "above 0 and at "
 			     "most 1, EDGE at least 0",
 			     o->probe);
 	if (kind == PROBE_GAUSS && (given < 0 || v[0] <= 0))
@@ -209,9 +238,10 @@ static int take_refine(struct recon_options *o)
 	o->engine.refine.on = o->refine != NULL;
 	if (o->engine.refine.affine && !o->refine)
 		return error("'--refine-affine': no --refine-positions, expected both");
-	if (o->refine && (numbers(o->refine, 4, false, v) < 0 || v[0] < 0 || v[0] != floor(v[0]) || v[0] > 1e6 ||
-			  v[1] <= 0 || v[2] <= 0 || v[2] > 4096 || v[3] <= 0))
-		return error("'--refine-positions': '%s', expected START[,STEP[,LIMIT[,CLIP]]], a whole number of 0 to "
+	if (o->refine && (numbers(o->refine, 4, false, v) < 0 || v[0] < 0 || v[0] != floor(v[0]) ||
+			  v[0] > 1e6 || v[1] <= 0 || v[2] <= 0 || v[2] > 4096 || v[3] <= 0))
+		return error("'--refine-positions': '%s', expected START[,STEP[,LIMIT[,CLIP]]], a "
+			     "whole number of 0 to "
 			     "1000000 and others above 0",
 			     o->refine);
 	o->engine.refine.start = (long)v[0];
@@ -231,8 +261,11 @@ static int take_frames(struct recon_options *o)
 		return -1;
 	if (strchr(o->orientation, ','))
 		info("orientation %s is %s", o->orientation, d4_names[f->orientation]);
-	if (numbers(o->reject, 2, true, f->reject) != 2 || f->reject[0] < 0 || !(f->reject[0] <= f->reject[1]))
-		return error("'--reject': '%s', expected LOW,HIGH with LOW at least 0 and not above HIGH", o->reject);
+	if (numbers(o->reject, 2, true, f->reject) != 2 || f->reject[0] < 0 ||
+	    !(f->reject[0] <= f->reject[1]))
+		return error("'--reject': '%s', expected LOW,HIGH with LOW at least 0 and not "
+			     "above HIGH",
+			     o->reject);
 	f->normalise_total = strcmp(o->normalise, "total") == 0;
 	o->normalise_column = !f->normalise_total && strcmp(o->normalise, "off") != 0;
 	f->centre = o->centre[0] != CENTRE_OFF;
@@ -257,12 +290,14 @@ static int take_bounds(const struct recon_options *o)
 	const struct ptycho_opts *e = &o->engine;
 
 	if (opt_given("amplitude") && e->amplitude[0] >= e->amplitude[1])
-		return error("'--amplitude': %g,%g, expected MIN below MAX", e->amplitude[0], e->amplitude[1]);
+		return error("'--amplitude': %g,%g, expected MIN below MAX", e->amplitude[0],
+			     e->amplitude[1]);
 	if (opt_given("phase-range") && e->phase[0] >= e->phase[1])
-		return error("'--phase-range': %g,%g, expected MIN below MAX", e->phase[0], e->phase[1]);
+		return error("'--phase-range': %g,%g, expected MIN below MAX", e->phase[0],
+			     e->phase[1]);
 	if (o->modes > 1 && o->mode_power * (double)(o->modes - 1) >= 1)
-		return error("'--mode-power': %g in each of %zu modes, expected less than 1 in all", o->mode_power,
-			     o->modes - 1);
+		return error("'--mode-power': %g in each of %zu modes, expected less than 1 in all",
+			     o->mode_power, o->modes - 1);
 	return 0;
 }
 
@@ -277,12 +312,15 @@ int ptycho_options_check(struct recon_options *o)
 	    take_frames(o) != 0 || take_geometry(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0)
 		return -1;
-	e->probe_start = o->start_probe >= 0 ? o->start_probe : o->stage[0].engine == &engine_mlgrad ? 2 : 1;
+	e->probe_start = o->start_probe >= 0			? o->start_probe
+			 : o->stage[0].engine == &engine_mlgrad ? 2
+								: 1;
 	if (!opt_given("recentre"))
 		e->recentre = o->probe_kind != PROBE_FILE;
 	if (o->photons == 0)
 		o->photons = e->freeze_probe ? PHOTONS_KEEP : PHOTONS_DATA;
 	if (e->freeze_probe && o->photons != PHOTONS_KEEP)
-		return error("'--freeze-probe' and '--probe-photons': a frozen probe keeps its power, expected keep");
+		return error("'--freeze-probe' and '--probe-photons': a frozen probe keeps its "
+			     "power, expected keep");
 	return 0;
 }

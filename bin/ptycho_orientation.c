@@ -41,12 +41,18 @@ static int start_probe(void *arg, const struct frames *turned, float complex *pr
 int work_orientations(const struct work *w, struct job *j, struct dev *d)
 {
 	struct given g = { d, j->input, w };
-	struct orientation_start start = { .probe = start_probe, .arg = &g, .modes = w->modes,
-					   .rescale = w->o->photons == PHOTONS_DATA, .object = w->o->object_value,
-					   .margin = isnan(w->o->margin) ? ceil((double)w->frames.n / 8) : w->o->margin };
+	struct orientation_start start = { .probe = start_probe,
+					   .arg = &g,
+					   .modes = w->modes,
+					   .rescale = w->o->photons == PHOTONS_DATA,
+					   .object = w->o->object_value,
+					   .margin = isnan(w->o->margin)
+							     ? ceil((double)w->frames.n / 8)
+							     : w->o->margin };
 	struct orientation table[D4_COUNT];
 
-	if (orientation_scan(d, &w->o->engine, &w->frames, (const double(*)[2])w->s, &start, table) != 0)
+	if (orientation_scan(d, &w->o->engine, &w->frames, (const double(*)[2])w->s, &start,
+			     table) != 0)
 		return -1;
 	for (size_t i = 0; i < D4_COUNT; i++) {
 		csv_put_long(&j->rows[0], (long long)i + 1);
@@ -57,7 +63,8 @@ int work_orientations(const struct work *w, struct job *j, struct dev *d)
 		csv_line_end(&j->rows[0]);
 	}
 	if (table[0].tie)
-		warning("'%s': %s and %s are conjugate twins and tie: a phase of one has the opposite sign with the other, "
+		warning("'%s': %s and %s are conjugate twins and tie: a phase of one has the "
+			"opposite sign with the other, "
 			"expected a --probe whose phase is known to tell them apart",
 			j->input, d4_names[table[0].op], d4_names[table[0].twin]);
 	return 0;

@@ -39,13 +39,14 @@ static int read_probe(struct work *w, const char *path)
 		goto done;
 	}
 	if (a.ny != w->frames.n || a.nx != w->frames.n) {
-		error("'%s': the probe is %zux%zu, expected the %zux%zu of the frames", path, a.ny, a.nx, w->frames.n,
-		      w->frames.n);
+		error("'%s': the probe is %zux%zu, expected the %zux%zu of the frames", path, a.ny,
+		      a.nx, w->frames.n, w->frames.n);
 		goto done;
 	}
 	bad = array_bad_page(&a);
 	if (bad >= 0) {
-		error("'%s': page %ld has a pixel that is not finite, expected numbers", path, bad + 1);
+		error("'%s': page %ld has a pixel that is not finite, expected numbers", path,
+		      bad + 1);
 		goto done;
 	}
 	w->probe_modes = a.nz / 2;
@@ -81,8 +82,9 @@ static int read_object(struct work *w, const char *path)
 		goto done;
 	}
 	if (a.ny != w->canvas[0] || a.nx != w->canvas[1]) {
-		error("'%s': the object is %zux%zu, the canvas of the scan %zux%zu, expected the same", path, a.ny, a.nx,
-		      w->canvas[0], w->canvas[1]);
+		error("'%s': the object is %zux%zu, the canvas of the scan %zux%zu, expected the "
+		      "same",
+		      path, a.ny, a.nx, w->canvas[0], w->canvas[1]);
 		goto done;
 	}
 	w->object = mem_try(path, n, sizeof *w->object);
@@ -94,7 +96,8 @@ static int read_object(struct work *w, const char *path)
 		float re = crealf(w->object[i]), im = cimagf(w->object[i]);
 
 		if (isinf(re) || isinf(im)) {
-			error("'%s': row %zu, column %zu is infinite, expected numbers or NaN", path, i / a.nx, i % a.nx);
+			error("'%s': row %zu, column %zu is infinite, expected numbers or NaN",
+			      path, i / a.nx, i % a.nx);
 			goto done;
 		}
 		w->known[i] = !isnan(re) && !isnan(im);
@@ -127,15 +130,18 @@ static int check_windows(const struct work *w, const char *input)
 			window_split(s[a] - walk, &first, &f);
 			window_split(s[a] + walk, &last, &f);
 			if (first < 0 || (size_t)last + w->frames.n > w->canvas[a])
-				return error("'%s': frame %zu: its window at row %.6g, column %.6g leaves the object of "
-					     "%zux%zu, expected a larger --object-shape or --margin",
-					     input, i, s[0], s[1], w->canvas[0], w->canvas[1]);
+				return error(
+					"'%s': frame %zu: its window at row %.6g, column %.6g "
+					"leaves the object of "
+					"%zux%zu, expected a larger --object-shape or --margin",
+					input, i, s[0], s[1], w->canvas[0], w->canvas[1]);
 		}
 	}
 	return 0;
 }
 
-/* All positions of the table make the canvas, also those of frames that are not used: halves have the same. */
+/* All positions of the table make the canvas, also those of frames that are not used: halves have
+ * the same. */
 static int place(struct work *w, const char *input)
 {
 	const struct recon_options *o = w->o;
@@ -157,8 +163,9 @@ static int place(struct work *w, const char *input)
 	free(pos);
 	free(s);
 	if (mem_mul(w->canvas[0], w->canvas[1]) > (size_t)INT32_MAX)
-		return error("'%s': the object is %zux%zu, expected at most %d pixels: unit of the positions?", input,
-			     w->canvas[0], w->canvas[1], INT32_MAX);
+		return error("'%s': the object is %zux%zu, expected at most %d pixels: unit of the "
+			     "positions?",
+			     input, w->canvas[0], w->canvas[1], INT32_MAX);
 	return check_windows(w, input);
 }
 
@@ -173,7 +180,8 @@ static int prepare(struct work *w, const char *input)
 	f.flat = w->o->flat ? &w->flat : NULL;
 	f.named = w->scan.named;
 	f.i0 = i0;
-	if ((i0 && scan_i0(&w->scan, i0) != 0) || frames_take(input, &w->pages, &f, &w->frames) != 0)
+	if ((i0 && scan_i0(&w->scan, i0) != 0) ||
+	    frames_take(input, &w->pages, &f, &w->frames) != 0)
 		goto done;
 	rc = 0;
 done:
@@ -188,7 +196,8 @@ int work_read(const char *input, const struct recon_options *o, struct work *w)
 
 	w->o = o;
 	if (tiff_read(input, &select, &w->pages, NULL) != 0 ||
-	    scan_read(o->positions, w->pages.nz, &o->scan, o->normalise_column ? o->normalise : NULL, &w->scan) != 0 ||
+	    scan_read(o->positions, w->pages.nz, &o->scan,
+		      o->normalise_column ? o->normalise : NULL, &w->scan) != 0 ||
 	    read_beside(o->mask, &w->mask) != 0 || read_beside(o->dark, &w->dark) != 0 ||
 	    read_beside(o->flat, &w->flat) != 0 || prepare(w, input) != 0 ||
 	    scan_pixels(&w->scan, &o->scan, w->frames.n) != 0 || place(w, input) != 0)
@@ -229,12 +238,15 @@ static int search_phase(struct work *w, const char *input, struct dev *d, double
 	double margin = ceil((double)w->frames.n / 8);
 
 	w->trial = mem_new(COLDSTART_TRIALS, sizeof *w->trial);
-	if (coldstart_search(d, &w->o->engine, &w->frames, (const double(*)[2])w->s, margin, phase, w->trial, &w->trials) != 0)
+	if (coldstart_search(d, &w->o->engine, &w->frames, (const double(*)[2])w->s, margin, phase,
+			     w->trial, &w->trials) != 0)
 		return -1;
 	for (size_t i = 0; i < w->trials; i++)
-		info("'%s': start probe, round %d: curvature %.5f, astigmatism %.5f,%.5f: R %.5f after %ld iterations of %zu frames",
-		     input, w->trial[i].round, w->trial[i].phase[0], w->trial[i].phase[1], w->trial[i].phase[2], w->trial[i].R,
-		     w->trial[i].iterations, w->trial[i].frames);
+		info("'%s': start probe, round %d: curvature %.5f, astigmatism %.5f,%.5f: R %.5f "
+		     "after %ld iterations of %zu frames",
+		     input, w->trial[i].round, w->trial[i].phase[0], w->trial[i].phase[1],
+		     w->trial[i].phase[2], w->trial[i].R, w->trial[i].iterations,
+		     w->trial[i].frames);
 	info("'%s': start probe: --probe data:%.5f,%.5f,%.5f", input, phase[0], phase[1], phase[2]);
 	return 0;
 }
@@ -256,7 +268,8 @@ static int make_probe(struct work *w, const char *input, struct dev *d, bool sea
 		probe_gauss(n, v[0], w->probe);
 		return 0;
 	default:
-		if (search && w->o->probe_kind == PROBE_SCAN && search_phase(w, input, d, phase) != 0)
+		if (search && w->o->probe_kind == PROBE_SCAN &&
+		    search_phase(w, input, d, phase) != 0)
 			return -1;
 		return coldstart_probe(d, &w->frames, phase, w->probe);
 	}
@@ -275,9 +288,11 @@ int work_probe(struct work *w, const char *input, struct dev *d, bool search)
 	if (w->o->photons <= 0)
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		power += (double)(crealf(w->probe[i]) * crealf(w->probe[i]) + cimagf(w->probe[i]) * cimagf(w->probe[i]));
+		power += (double)(crealf(w->probe[i]) * crealf(w->probe[i]) +
+				  cimagf(w->probe[i]) * cimagf(w->probe[i]));
 	if (!(power > 0))
-		return error("'%s': the start probe is 0 everywhere, expected one with power", input);
+		return error("'%s': the start probe is 0 everywhere, expected one with power",
+			     input);
 	for (size_t i = 0; i < count; i++)
 		w->probe[i] *= (float)sqrt(w->o->photons / power);
 	return 0;

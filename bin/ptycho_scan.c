@@ -34,9 +34,10 @@ int scan_axes(const char *text, int axis[2])
 	axis[1] = axis_of(text, n);
 	axis[0] = text[n] ? axis_of(text + n + 1, strlen(text + n + 1)) : 0;
 	if (axis[0] == 0 || axis[1] == 0 || abs(axis[0]) == abs(axis[1]))
-		return error("'--xy': '%s', expected two of x, -x, y, -y, of different axes: x,y or "
-			     "-y,x",
-			     text);
+		return error(
+			"'--xy': '%s', expected two of x, -x, y, -y, of different axes: x,y or "
+			"-y,x",
+			text);
 	return 0;
 }
 
@@ -51,8 +52,9 @@ static int find_pair(struct scan *s)
 		if (csv_column(&s->csv, pairs[i].x) < 0 && csv_column(&s->csv, pairs[i].y) < 0)
 			continue;
 		if (found >= 0)
-			return error("'%s': columns %s,%s and %s,%s, expected one pair", s->csv.path,
-				     pairs[found].x, pairs[found].y, pairs[i].x, pairs[i].y);
+			return error("'%s': columns %s,%s and %s,%s, expected one pair",
+				     s->csv.path, pairs[found].x, pairs[found].y, pairs[i].x,
+				     pairs[i].y);
 		found = i;
 	}
 	if (found < 0)
@@ -87,10 +89,10 @@ static int find_pages(struct scan *s, bool subset)
 		    csv_long(&s->csv, r, (size_t)column, 0, (long)s->pages - 1, &page) != 0)
 			return -1;
 		if (s->named[page])
-			return error("'%s': line %zu: frame %ld, which line %zu has already, expected "
-				     "each once",
-				     s->csv.path, s->csv.line[r], page,
-				     s->csv.line[s->row[page]]);
+			return error(
+				"'%s': line %zu: frame %ld, which line %zu has already, expected "
+				"each once",
+				s->csv.path, s->csv.line[r], page, s->csv.line[s->row[page]]);
 		s->named[page] = true;
 		s->row[page] = r;
 		s->page[r] = (size_t)page;
@@ -170,9 +172,10 @@ int scan_pixels(struct scan *s, const struct scan_opts *o, size_t n)
 
 	s->pixel_m = pixel_of(o, n);
 	if (s->unit_m > 0 && s->pixel_m == 0)
-		return error("'%s': positions are lengths, expected --pixel, or --energy, --distance "
-			     "and --detector-pixel",
-			     s->csv.path);
+		return error(
+			"'%s': positions are lengths, expected --pixel, or --energy, --distance "
+			"and --detector-pixel",
+			s->csv.path);
 	for (size_t r = 0; r < s->csv.rows; r++) {
 		size_t k = s->page[r];
 
@@ -183,7 +186,7 @@ int scan_pixels(struct scan *s, const struct scan_opts *o, size_t n)
 		}
 	}
 	if (o->scale[0] == 1 && o->scale[1] == 1 && o->rotation_rad == 0)
-		return 0;	/* integers stay integers */
+		return 0; /* integers stay integers */
 	for (size_t r = 0; r < s->csv.rows; r++) {
 		double *p = s->pos[s->page[r]];
 		double y = (p[0] - mean[0]) * o->scale[0], x = (p[1] - mean[1]) * o->scale[1];
@@ -195,7 +198,8 @@ int scan_pixels(struct scan *s, const struct scan_opts *o, size_t n)
 }
 
 /* What (x, y) of the table change by, for a move in object pixels. */
-static void unturn(const struct scan *s, const struct scan_opts *o, const double moved[2], double *xy)
+static void unturn(const struct scan *s, const struct scan_opts *o, const double moved[2],
+		   double *xy)
 {
 	double c = cos(o->rotation_rad), v = sin(o->rotation_rad);
 	double rc[2] = { (moved[0] * c - moved[1] * v) / o->scale[0],
@@ -204,8 +208,8 @@ static void unturn(const struct scan *s, const struct scan_opts *o, const double
 	for (int a = 0; a < 2; a++) {
 		int axis = o->axis[a];
 
-		xy[abs(axis) - 1] = (axis < 0 ? -rc[a] : rc[a]) *
-				    (s->unit_m > 0 ? s->pixel_m / s->unit_m : 1);
+		xy[abs(axis) - 1] =
+			(axis < 0 ? -rc[a] : rc[a]) * (s->unit_m > 0 ? s->pixel_m / s->unit_m : 1);
 	}
 }
 

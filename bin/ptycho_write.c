@@ -10,8 +10,9 @@
 #include "ptychorecon.h"
 #include "ptycho/probe.h"
 
-#define LOG_HEADER                                                                                                  \
-	"iteration,stage,engine,R,chi,fmag,nll,dO,dP,step_object,step_probe,alpha,position_rms_px,shift_row,"      \
+#define LOG_HEADER                                                                                 \
+	"iteration,stage,engine,R,chi,fmag,nll,dO,dP,step_object,step_probe,alpha,position_rms_"   \
+	"px,shift_row,"                                                                            \
 	"shift_column,seconds"
 #define FRAMES_HEADER "frame,used,reason,row_px,column_px,R,photons,intensity,invalid_pixels"
 
@@ -30,7 +31,8 @@ static struct tiff_out how(const struct work *w, const struct job *j)
 	return o;
 }
 
-static int write_table(const struct job *j, const char *suffix, const char *header, const struct csv_line *l)
+static int write_table(const struct job *j, const char *suffix, const char *header,
+		       const struct csv_line *l)
 {
 	char *path = product(j, suffix);
 	int rc = csv_save(path, header, l->text, l->len);
@@ -75,8 +77,10 @@ static int write_positions(const struct work *w, const struct job *j)
 
 	for (size_t i = 0; i < f->pages; i++)
 		for (int a = 0; a < 2; a++)
-			moved[i][a] = f->kept[i] >= 0 ? w->end[f->kept[i]][a] + (double)w->shift[a] - w->s[f->kept[i]][a]
-						      : (double)NAN;
+			moved[i][a] = f->kept[i] >= 0
+					      ? w->end[f->kept[i]][a] + (double)w->shift[a] -
+							w->s[f->kept[i]][a]
+					      : (double)NAN;
 	rc = scan_write(path, &w->scan, &w->o->scan, (const double(*)[2])moved);
 	free(path);
 	free(moved);
@@ -86,7 +90,8 @@ static int write_positions(const struct work *w, const struct job *j)
 /* ---- images */
 
 /* sets complex images to pages Re, Im; `extra` more pages are left to the caller. */
-static int to_pages(const char *what, const float complex *v, size_t sets, size_t ny, size_t nx, size_t extra, struct array *a)
+static int to_pages(const char *what, const float complex *v, size_t sets, size_t ny, size_t nx,
+		    size_t extra, struct array *a)
 {
 	size_t area = ny * nx;
 	float *p;
@@ -160,12 +165,14 @@ static bool *inside(const struct work *w)
 		for (int a = 0; a < 2; a++)
 			window_split(w->end[k][a], &first[a], &f);
 		for (size_t r = 0; r < n; r++)
-			memset(in + ((size_t)first[0] + r) * w->canvas[1] + (size_t)first[1], true, n);
+			memset(in + ((size_t)first[0] + r) * w->canvas[1] + (size_t)first[1], true,
+			       n);
 	}
 	return in;
 }
 
-/* Re, Im, coverage; NaN where too little light fell, unless the start object was known there: nothing erases it. */
+/* Re, Im, coverage; NaN where too little light fell, unless the start object was known there:
+ * nothing erases it. */
 static int object_pages(const struct work *w, const char *what, struct array *a)
 {
 	size_t area = w->canvas[0] * w->canvas[1];
@@ -178,7 +185,8 @@ static int object_pages(const struct work *w, const char *what, struct array *a)
 	v = a->data;
 	for (size_t i = 0; rc == 0 && i < area; i++) {
 		v[2 * area + i] = most > 0 ? w->light[i] / most : 0;
-		if ((!in[i] || (double)v[2 * area + i] < w->o->coverage) && !(w->known && w->known[i]))
+		if ((!in[i] || (double)v[2 * area + i] < w->o->coverage) &&
+		    !(w->known && w->known[i]))
 			v[i] = v[area + i] = NAN;
 	}
 	free(in);
@@ -224,7 +232,8 @@ static int mode_picture(const struct work *w, const char *what, size_t times, st
 static int write_preview(const struct work *w, const struct job *j, const struct array *polar)
 {
 	size_t area = polar->ny * polar->nx, times = polar->ny / (2 * w->frames.n) + 1;
-	struct preview p[3] = { { MAP_GREY, "", w->scan.pixel_m * 1e6 }, { MAP_PHASE, "rad", w->scan.pixel_m * 1e6 },
+	struct preview p[3] = { { MAP_GREY, "", w->scan.pixel_m * 1e6 },
+				{ MAP_PHASE, "rad", w->scan.pixel_m * 1e6 },
 				{ MAP_GREY, "", 0 } };
 	struct array a[3] = { *polar, *polar, { 0 } };
 	char *path = product(j, "_preview.png");
@@ -243,7 +252,9 @@ int work_preview(const struct work *w, const struct job *j)
 {
 	char *path = product(j, "_preview.png");
 	struct array object = { 0 }, polar = { 0 };
-	int rc = object_pages(w, path, &object) != 0 || phase_pages(&object, path, &polar) != 0 ? -1 : write_preview(w, j, &polar);
+	int rc = object_pages(w, path, &object) != 0 || phase_pages(&object, path, &polar) != 0
+			 ? -1
+			 : write_preview(w, j, &polar);
 
 	array_clear(&object);
 	array_clear(&polar);
@@ -263,7 +274,8 @@ static int write_object(const struct work *w, const struct job *j)
 	if (broken)
 		o.provenance = broken;
 	if (object_pages(w, path, &object) != 0 || phase_pages(&object, phase, &polar) != 0 ||
-	    write_preview(w, j, &polar) != 0 || (w->o->write_phase && tiff_write(phase, &polar, &o) != 0))
+	    write_preview(w, j, &polar) != 0 ||
+	    (w->o->write_phase && tiff_write(phase, &polar, &o) != 0))
 		goto done;
 	rc = tiff_write(path, &object, &o);
 done:
@@ -292,7 +304,8 @@ static int write_trials(const struct work *w, const struct job *j)
 		csv_put_double(&l, t->R);
 		csv_line_end(&l);
 	}
-	rc = write_table(j, "_start.csv", "round,curvature,astigmatism_a,astigmatism_b,frames,iterations,R", &l);
+	rc = write_table(j, "_start.csv",
+			 "round,curvature,astigmatism_a,astigmatism_b,frames,iterations,R", &l);
 	csv_line_clear(&l);
 	return rc;
 }
@@ -302,7 +315,8 @@ int work_write(const struct work *w, const struct job *j)
 	if (w->trials && write_trials(w, j) != 0)
 		return -1;
 	return write_table(j, "_log.csv", LOG_HEADER, &w->log) != 0 || write_frames(w, j) != 0 ||
-			       write_positions(w, j) != 0 || write_probe(w, j) != 0 || write_object(w, j) != 0
+			       write_positions(w, j) != 0 || write_probe(w, j) != 0 ||
+			       write_object(w, j) != 0
 		       ? -1
 		       : 0;
 }
@@ -322,7 +336,9 @@ static int dump_frames(const struct work *w, const char *path)
 	for (size_t i = 0; i < count; i++) {
 		uint16_t v = f->u16 ? ((const uint16_t *)f->data)[i] : 0;
 
-		((float *)a.data)[i] = !f->u16 ? ((const float *)f->data)[i] : v == UINT16_MAX ? -1 : (float)v;
+		((float *)a.data)[i] = !f->u16		 ? ((const float *)f->data)[i]
+				       : v == UINT16_MAX ? -1
+							 : (float)v;
 	}
 	rc = tiff_write(path, &a, &o);
 	array_clear(&a);
@@ -352,13 +368,14 @@ static int dump_windows(const struct work *w, const char *path)
 int work_dump(const struct work *w, const float complex *probe)
 {
 	const char *dir = w->o->dump_inputs;
-	char *frames = mem_printf("%s/frames.tif", dir), *windows = mem_printf("%s/windows.csv", dir);
+	char *frames = mem_printf("%s/frames.tif", dir),
+	     *windows = mem_printf("%s/windows.csv", dir);
 	char *start = mem_printf("%s/probe.tif", dir);
 	struct tiff_out o = common_tiff_out();
 	struct array a = { 0 };
 	int rc = -1;
 
-	mkdir(dir, 0777);	/* if it cannot be, the first file says so */
+	mkdir(dir, 0777); /* if it cannot be, the first file says so */
 	if (dump_frames(w, frames) != 0 || dump_windows(w, windows) != 0 ||
 	    to_pages(start, probe, w->modes, w->frames.n, w->frames.n, 0, &a) != 0)
 		goto done;

@@ -15,7 +15,8 @@ static const struct opt *const tables[] = { ptycho_options, batch_options,  inpu
 
 static const struct program program = {
 	.synopsis = "[OPTION]... -p POSITIONS.csv -o STEM FRAMES.tif\n[OPTION]... --list JOBS.csv",
-	.purpose = "Ptychography: object and probe from diffraction frames at overlapping positions.",
+	.purpose =
+		"Ptychography: object and probe from diffraction frames at overlapping positions.",
 	.example = "ptychorecon -p scan.csv --probe probe.tif --modes 3 -o star frames.tif",
 	.tables = tables,
 	.features = common_features,
@@ -49,10 +50,17 @@ static const char *beside(struct tool *t, const char *manifest, const char *path
 /* Files that a row names. */
 static void find_files(struct tool *t, const struct job *j, struct recon_options *o)
 {
-	struct { const char *name, **path; bool file; } all[] = {
-		{ "positions", &o->positions, true }, { "mask", &o->mask, true }, { "dark", &o->dark, true },
-		{ "flat", &o->flat, true }, { "probe", &o->probe, o->probe_kind == PROBE_FILE },
-		{ "object", &o->object, o->object_file }, { "dump-inputs", &o->dump_inputs, true },
+	struct {
+		const char *name, **path;
+		bool file;
+	} all[] = {
+		{ "positions", &o->positions, true },
+		{ "mask", &o->mask, true },
+		{ "dark", &o->dark, true },
+		{ "flat", &o->flat, true },
+		{ "probe", &o->probe, o->probe_kind == PROBE_FILE },
+		{ "object", &o->object, o->object_file },
+		{ "dump-inputs", &o->dump_inputs, true },
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -71,14 +79,17 @@ static int row_options(struct tool *tool, const struct job *j, struct recon_opti
 		const char *cell = csv_cell(t, j->row, c);
 		char subject[300];
 
-		if (strcmp(t->names[c], "frames") == 0 || strcmp(t->names[c], "output") == 0 || !cell[0])
+		if (strcmp(t->names[c], "frames") == 0 || strcmp(t->names[c], "output") == 0 ||
+		    !cell[0])
 			continue;
-		snprintf(subject, sizeof subject, "%s: line %zu: %s", t->path, t->line[j->row], t->names[c]);
+		snprintf(subject, sizeof subject, "%s: line %zu: %s", t->path, t->line[j->row],
+			 t->names[c]);
 		if (opt_put(t->names[c], subject, cell) != 0)
 			return -1;
 	}
 	if (!opts.positions)
-		return error("'%s': no positions, expected -p FILE%s", j->input, t ? " or a column positions" : "");
+		return error("'%s': no positions, expected -p FILE%s", j->input,
+			     t ? " or a column positions" : "");
 	if (ptycho_options_check(&opts) != 0)
 		return -1;
 	*o = opts;
@@ -103,14 +114,17 @@ static int job_options(struct tool *t, const struct batch *b)
 		if (rc != 0)
 			return -1;
 		if (t->o[i].orientations && (b->n > 1 || b->spec->n_tables == 0))
-			return error("'--orientation': scan %s, expected it for one input and on the command line",
+			return error("'--orientation': scan %s, expected it for one input and on "
+				     "the command line",
 				     b->n > 1 ? "of several inputs" : "in a manifest");
 		if (t->o[i].orientations)
 			continue;
 		if (!b->jobs[i].output)
-			return error("'%s': no output, expected -o STEM, -O DIR or a column output", b->jobs[i].input);
+			return error("'%s': no output, expected -o STEM, -O DIR or a column output",
+				     b->jobs[i].input);
 		if (strcmp(b->jobs[i].output, "-") == 0)
-			return error("'-': several files cannot go to standard output, expected -o STEM");
+			return error("'-': several files cannot go to standard output, expected -o "
+				     "STEM");
 	}
 	return 0;
 }
@@ -133,8 +147,13 @@ int main(int argc, char **argv)
 {
 	const char *columns[COLUMNS_MAX];
 	struct batch_table table = { "-", ORIENTATION_HEADER };
-	struct batch_spec spec = { .operand = "FRAMES.tif", .input_column = "frames", .output_column = "output",
-				   .columns = columns, .strict = true, .suffix = "", .product = "_object.tif" };
+	struct batch_spec spec = { .operand = "FRAMES.tif",
+				   .input_column = "frames",
+				   .output_column = "output",
+				   .columns = columns,
+				   .strict = true,
+				   .suffix = "",
+				   .product = "_object.tif" };
 	struct operands rest;
 	struct tool tool = { 0 };
 	struct batch b;

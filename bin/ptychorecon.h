@@ -10,7 +10,7 @@
 struct tool {
 	struct dev *d;
 	struct recon_options *o; /* [jobs], by index */
-	char **text;		/* [texts] that they point into, from a manifest */
+	char **text;		 /* [texts] that they point into, from a manifest */
 	size_t texts;
 };
 
@@ -21,30 +21,35 @@ struct work {
 	struct array pages, mask, dark, flat;
 	struct scan scan;
 	struct frames frames;
-	double (*s)[2];		/* [frames.k] windows */
+	double (*s)[2]; /* [frames.k] windows */
 	size_t canvas[2], modes;
-	float complex *probe;	/* [modes][n][n]; made at computing, if it is no file */
-	size_t probe_modes;	/* that are in the file */
+	float complex *probe;	       /* [modes][n][n]; made at computing, if it is no file */
+	size_t probe_modes;	       /* that are in the file */
 	struct coldstart_trial *trial; /* [trials] of --probe data:scan */
 	size_t trials;
-	float complex *object;	/* [h][w], NULL: a constant */
-	bool *known;		/* [h][w] where the object's file has numbers; NULL: no file */
+	float complex *object; /* [h][w], NULL: a constant */
+	bool *known;	       /* [h][w] where the object's file has numbers; NULL: no file */
 	/* what comes out (ptycho_job.c) */
-	double (*end)[2], (*err)[ERR_SUMS], *intensity; /* [frames.k] windows, errors of the final state, w_k */
+	double (*end)[2], (*err)[ERR_SUMS],
+		*intensity; /* [frames.k] windows, errors of the final state, w_k */
 	long shift[2];
-	float *light;		/* [h][w] of the final probe */
+	float *light; /* [h][w] of the final probe */
 	bool diverged;
 	struct csv_line log;
-	struct { size_t n; double *R; } curve; /* R of each row */
+	struct {
+		size_t n;
+		double *R;
+	} curve; /* R of each row */
 };
 
-/* Reads everything that does not need the device: stack, positions, mask, dark, flat, probe and object files; windows and canvas.
- * 0, or -1 after reporting; work_clear is fine in every case. */
+/* Reads everything that does not need the device: stack, positions, mask, dark, flat, probe and
+ * object files; windows and canvas. 0, or -1 after reporting; work_clear is fine in every case. */
 int work_read(const char *input, const struct recon_options *o, struct work *w);
 void work_clear(struct work *w);
 
-/* The start probe, complete with its modes and as the options scale it, but for --probe-photons data.  search: by trials, with --probe
- * data:scan; else the data's without curvature stands for what would be found. */
+/* The start probe, complete with its modes and as the options scale it, but for --probe-photons
+ * data.  search: by trials, with --probe data:scan; else the data's without curvature stands for
+ * what would be found. */
 int work_probe(struct work *w, const char *input, struct dev *d, bool search);
 
 /* STEM_... files.  0, or -1 after reporting. */
@@ -56,7 +61,8 @@ int work_preview(const struct work *w, const struct job *j);
 /* --dump-inputs, before the first iteration: probe [modes][n][n] as it starts. */
 int work_dump(const struct work *w, const float complex *probe);
 
-/* --orientation=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0, or -1 after reporting. */
+/* --orientation=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0,
+ * or -1 after reporting. */
 #define ORIENTATION_HEADER "rank,orientation,R,twin,tie"
 int work_orientations(const struct work *w, struct job *j, struct dev *d);
 

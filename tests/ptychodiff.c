@@ -1,7 +1,8 @@
-/* ptychodiff GOLDEN RESULT OBJECT PROBE LOG: is the reconstruction RESULT_{object,probe}.tif, RESULT_log.csv that of GOLDEN_...?
- * OBJECT: largest difference of object pixels whose coverage in GOLDEN is above 0.05; NaN pixels must be the same.  PROBE: norm of
- * the difference over the norm, all modes.  LOG: relative difference of R, chi, fmag, nll of every row, rows and engines the same.
- * Prints the three deviations; exit status 0 within the tolerances, 1 else. */
+/* ptychodiff GOLDEN RESULT OBJECT PROBE LOG: is the reconstruction RESULT_{object,probe}.tif,
+ * RESULT_log.csv that of GOLDEN_...? OBJECT: largest difference of object pixels whose coverage in
+ * GOLDEN is above 0.05; NaN pixels must be the same.  PROBE: norm of the difference over the norm,
+ * all modes.  LOG: relative difference of R, chi, fmag, nll of every row, rows and engines the
+ * same. Prints the three deviations; exit status 0 within the tolerances, 1 else. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,8 @@ static void read_both(char **stem, const char *suffix, struct array *a)
 		if (tiff_read(path[i], NULL, &a[i], NULL) != 0 || array_to_f32(&a[i], &lossy) != 0)
 			exit(EXIT_FAILED);
 	if (a[0].nz != a[1].nz || a[0].ny != a[1].ny || a[0].nx != a[1].nx)
-		die(EXIT_FAILED, "'%s': %zux%zux%zu, expected %zux%zux%zu", path[1], a[1].nz, a[1].ny, a[1].nx, a[0].nz,
-		    a[0].ny, a[0].nx);
+		die(EXIT_FAILED, "'%s': %zux%zux%zu, expected %zux%zux%zu", path[1], a[1].nz,
+		    a[1].ny, a[1].nx, a[0].nz, a[0].ny, a[0].nx);
 }
 
 static double object(char **stem)
@@ -48,10 +49,12 @@ static double object(char **stem)
 
 		for (size_t p = 0; p < 2; p++)
 			if (isnan(v[p * area + i]) != isnan(w[p * area + i]))
-				die(EXIT_FAILED, "'%s': row %zu, column %zu is %g, expected %g", path[1], i / a[0].nx,
-				    i % a[0].nx, (double)w[p * area + i], (double)v[p * area + i]);
+				die(EXIT_FAILED, "'%s': row %zu, column %zu is %g, expected %g",
+				    path[1], i / a[0].nx, i % a[0].nx, (double)w[p * area + i],
+				    (double)v[p * area + i]);
 		if (v[2 * area + i] > 0.05F && !isnan(v[i])) {
-			double d = hypot((double)v[i] - (double)w[i], (double)v[area + i] - (double)w[area + i]);
+			double d = hypot((double)v[i] - (double)w[i],
+					 (double)v[area + i] - (double)w[area + i]);
 
 			if (!(d <= worst)) /* a NaN stays */
 				worst = d;
@@ -88,7 +91,8 @@ static double logs(char **stem)
 
 	names(stem, "_log.csv");
 	for (int i = 0; i < 2; i++)
-		if (csv_read(path[i], false, &t[i]) != 0 || csv_need(&t[i], "engine", &engine[i]) != 0 ||
+		if (csv_read(path[i], false, &t[i]) != 0 ||
+		    csv_need(&t[i], "engine", &engine[i]) != 0 ||
 		    csv_need(&t[i], "iteration", &iteration[i]) != 0)
 			exit(EXIT_FAILED);
 	if (t[0].rows != t[1].rows)
@@ -96,14 +100,17 @@ static double logs(char **stem)
 	for (size_t r = 0; r < t[0].rows; r++)
 		if (strcmp(csv_cell(&t[0], r, engine[0]), csv_cell(&t[1], r, engine[1])) != 0 ||
 		    strcmp(csv_cell(&t[0], r, iteration[0]), csv_cell(&t[1], r, iteration[1])) != 0)
-			die(EXIT_FAILED, "'%s': row %zu is iteration %s of '%s', expected %s of '%s'", path[1], r,
-			    csv_cell(&t[1], r, iteration[1]), csv_cell(&t[1], r, engine[1]),
+			die(EXIT_FAILED,
+			    "'%s': row %zu is iteration %s of '%s', expected %s of '%s'", path[1],
+			    r, csv_cell(&t[1], r, iteration[1]), csv_cell(&t[1], r, engine[1]),
 			    csv_cell(&t[0], r, iteration[0]), csv_cell(&t[0], r, engine[0]));
 	for (int k = 0; k < 4; k++) {
-		if (csv_need(&t[0], columns[k], &c[0]) != 0 || csv_need(&t[1], columns[k], &c[1]) != 0)
+		if (csv_need(&t[0], columns[k], &c[0]) != 0 ||
+		    csv_need(&t[1], columns[k], &c[1]) != 0)
 			exit(EXIT_FAILED);
 		for (size_t r = 0; r < t[0].rows; r++) {
-			if (csv_double(&t[0], r, c[0], true, &v[0]) != 0 || csv_double(&t[1], r, c[1], true, &v[1]) != 0)
+			if (csv_double(&t[0], r, c[0], true, &v[0]) != 0 ||
+			    csv_double(&t[1], r, c[1], true, &v[1]) != 0)
 				exit(EXIT_FAILED);
 			if (isnan(v[0]) && isnan(v[1]))
 				continue;

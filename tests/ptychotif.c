@@ -71,7 +71,8 @@ static void turn(struct array *a, const char *name)
 static void move(struct array *a, const char *step, const double *v, size_t n)
 {
 	bool pages = strcmp(step, "pages") == 0, roll = strcmp(step, "roll") == 0;
-	size_t nz = pages ? n : a->nz, ny = pages || roll ? a->ny : (size_t)v[0], nx = pages || roll ? a->nx : (size_t)v[1];
+	size_t nz = pages ? n : a->nz, ny = pages || roll ? a->ny : (size_t)v[0],
+	       nx = pages || roll ? a->nx : (size_t)v[1];
 	long *from = mem_new(nz * ny * nx, sizeof *from), h = (long)a->ny, w = (long)a->nx;
 
 	for (size_t i = 0; i < nz * ny * nx; i++) {
@@ -86,7 +87,9 @@ static void move(struct array *a, const char *step, const double *v, size_t n)
 			y -= (long)v[2];
 			x -= (long)v[3];
 		}
-		from[i] = z < (long)a->nz && y >= 0 && y < h && x >= 0 && x < w ? (z * h + y) * w + x : -1;
+		from[i] = z < (long)a->nz && y >= 0 && y < h && x >= 0 && x < w
+				  ? (z * h + y) * w + x
+				  : -1;
 	}
 	rebuild(a, nz, ny, nx, from);
 	free(from);
@@ -106,7 +109,8 @@ static void mask(struct array *a, const char *path)
 	if (tiff_read(path, NULL, &m, NULL) != 0 || array_to_f64(&m) != 0)
 		exit(EXIT_FAILED);
 	if (m.nz != 1 || m.ny != a->ny || m.nx != a->nx)
-		die(EXIT_FAILED, "'%s': %zux%zux%zu, expected 1x%zux%zu", path, m.nz, m.ny, m.nx, a->ny, a->nx);
+		die(EXIT_FAILED, "'%s': %zux%zux%zu, expected 1x%zux%zu", path, m.nz, m.ny, m.nx,
+		    a->ny, a->nx);
 	for (size_t i = 0; i < array_count(a); i++)
 		if (((double *)m.data)[i % (a->ny * a->nx)] == 0)
 			((double *)a->data)[i] = 0;
@@ -119,8 +123,8 @@ static void within(const struct array *a, const double *v)
 
 	for (size_t i = 0; i < array_count(a); i++)
 		if (p[i] < v[0] - 1e-6 || p[i] > v[1] + 1e-6)
-			die(EXIT_FAILED, "page %zu, row %zu, column %zu is %g, expected %g to %g", i / (a->ny * a->nx),
-			    i / a->nx % a->ny, i % a->nx, p[i], v[0], v[1]);
+			die(EXIT_FAILED, "page %zu, row %zu, column %zu is %g, expected %g to %g",
+			    i / (a->ny * a->nx), i / a->nx % a->ny, i % a->nx, p[i], v[0], v[1]);
 }
 
 static void save(const char *path, const struct array *a, enum dtype type)
@@ -173,7 +177,9 @@ int main(int argc, char **argv)
 			continue;
 		}
 		if (strcmp(argv[i], "type") == 0) {
-			type = strcmp(value, "u8") == 0 ? DT_U8 : strcmp(value, "u16") == 0 ? DT_U16 : DT_F32;
+			type = strcmp(value, "u8") == 0	   ? DT_U8
+			       : strcmp(value, "u16") == 0 ? DT_U16
+							   : DT_F32;
 			continue;
 		}
 		n = numbers(value, v, sizeof v / sizeof v[0]);
@@ -186,10 +192,11 @@ int main(int argc, char **argv)
 			within(&a, v);
 		else if ((strcmp(argv[i], "add") == 0 || strcmp(argv[i], "scale") == 0) && n == 1)
 			for (size_t k = 0; k < array_count(&a); k++)
-				((double *)a.data)[k] = argv[i][0] == 'a' ? ((double *)a.data)[k] + v[0]
-									  : ((double *)a.data)[k] * v[0];
-		else if ((strcmp(argv[i], "roll") == 0 && n == 2) || strcmp(argv[i], "pages") == 0 ||
-			 (strcmp(argv[i], "frame") == 0 && n == 4))
+				((double *)a.data)[k] = argv[i][0] == 'a'
+								? ((double *)a.data)[k] + v[0]
+								: ((double *)a.data)[k] * v[0];
+		else if ((strcmp(argv[i], "roll") == 0 && n == 2) ||
+			 strcmp(argv[i], "pages") == 0 || (strcmp(argv[i], "frame") == 0 && n == 4))
 			move(&a, argv[i], v, n);
 		else
 			die(EXIT_USAGE, "'%s': no such step, or not so many numbers", argv[i]);

@@ -1,4 +1,5 @@
-/* Measured frames to photons: every step of lib/ptycho/frames.h against cases that can be done by hand. */
+/* Measured frames to photons: every step of lib/ptycho/frames.h against cases that can be done by
+ * hand. */
 #include <math.h>
 #include <stdint.h>
 
@@ -13,8 +14,11 @@ enum { N = 8, ODD = 9 };
 
 static struct frames_opts plain(void)
 {
-	return (struct frames_opts){ .dc = DC_CENTRE, .saturation = INFINITY, .gain = 1,
-				     .reject = { 0, INFINITY }, .half = -1 };
+	return (struct frames_opts){ .dc = DC_CENTRE,
+				     .saturation = INFINITY,
+				     .gain = 1,
+				     .reject = { 0, INFINITY },
+				     .half = -1 };
 }
 
 static struct array u16_array(uint16_t *v, size_t nz, size_t ny, size_t nx)
@@ -38,7 +42,8 @@ static double at(const struct frames *f, size_t k, size_t row, size_t column)
 }
 
 /* frames_prepare, what it says kept for captured */
-static int said(const char *path, const struct array *a, const struct frames_opts *o, struct frames *f)
+static int said(const char *path, const struct array *a, const struct frames_opts *o,
+		struct frames *f)
 {
 	int rc;
 
@@ -121,9 +126,11 @@ static void golden_layouts(const char *shared)
 			continue;
 		snprintf(path, sizeof path, "%s/data/ptycho/%s", shared, file);
 		o.dc = DC_AUTO;
-		read = csv_double(&t, r, ratio, false, &want) == 0 && tiff_read(path, NULL, &a, NULL) == 0;
+		read = csv_double(&t, r, ratio, false, &want) == 0 &&
+		       tiff_read(path, NULL, &a, NULL) == 0;
 		ok(read && frames_prepare(path, &a, &o, &f) == 0 && f.u16 &&
-			   (f.dc == DC_CORNER) == (strcmp(csv_cell(&t, r, layout), "corner") == 0) &&
+			   (f.dc == DC_CORNER) ==
+				   (strcmp(csv_cell(&t, r, layout), "corner") == 0) &&
 			   fabs(f.dc_ratio / want - 1) < 0.01,
 		   "%s: %s with ratio %g", file, csv_cell(&t, r, layout), want);
 		frames_clear(&f);
@@ -136,7 +143,8 @@ static void markers(void)
 {
 	uint16_t v[N * N], mask[N * N];
 	float w[N * N];
-	struct array a = u16_array(v, 1, N, N), m = u16_array(mask, 1, N, N), b = f32_array(w, 1, N, N);
+	struct array a = u16_array(v, 1, N, N), m = u16_array(mask, 1, N, N),
+		     b = f32_array(w, 1, N, N);
 	struct frames_opts o = plain();
 	struct frames f;
 
@@ -145,13 +153,14 @@ static void markers(void)
 		mask[i] = i != 3;
 	v[10] = UINT16_MAX;
 	o.mask = &m;
-	ok(frames_prepare("x", &a, &o, &f) == 0 && f.u16 && f.invalid[0] == 2 && at(&f, 0, 0, 3) == -1 &&
-		   at(&f, 0, 1, 2) == -1 && at(&f, 0, 7, 7) == 64 && f.photons[0] == 2080 - 4 - 11 &&
-		   fabs(f.masked_share - 2. / 64) < 1e-15,
+	ok(frames_prepare("x", &a, &o, &f) == 0 && f.u16 && f.invalid[0] == 2 &&
+		   at(&f, 0, 0, 3) == -1 && at(&f, 0, 1, 2) == -1 && at(&f, 0, 7, 7) == 64 &&
+		   f.photons[0] == 2080 - 4 - 11 && fabs(f.masked_share - 2. / 64) < 1e-15,
 	   "masked and saturated pixels are markers, u16 stays u16");
 	frames_clear(&f);
 	o.saturation = 0;
-	ok(frames_prepare("x", &a, &o, &f) == 0 && !f.u16 && f.invalid[0] == 1 && at(&f, 0, 1, 2) == 65535,
+	ok(frames_prepare("x", &a, &o, &f) == 0 && !f.u16 && f.invalid[0] == 1 &&
+		   at(&f, 0, 1, 2) == 65535,
 	   "without saturation 65535 is a count, which u16 cannot tell from its marker");
 	frames_clear(&f);
 	o.saturation = 60;
@@ -171,8 +180,8 @@ static void markers(void)
 	w[6] = INFINITY;
 	w[7] = -3;
 	o = plain();
-	ok(frames_prepare("x", &b, &o, &f) == 0 && !f.u16 && f.invalid[0] == 2 && at(&f, 0, 0, 5) == -1 &&
-		   at(&f, 0, 0, 6) == -1 && at(&f, 0, 0, 7) == 0,
+	ok(frames_prepare("x", &b, &o, &f) == 0 && !f.u16 && f.invalid[0] == 2 &&
+		   at(&f, 0, 0, 5) == -1 && at(&f, 0, 0, 6) == -1 && at(&f, 0, 0, 7) == 0,
 	   "NaN and Inf are invalid, negative is 0");
 	frames_clear(&f);
 }
@@ -187,7 +196,7 @@ static void hot_pixels(void)
 	for (int i = 0; i < 3 * N * N; i++)
 		v[i] = 2;
 	v[20] = v[N * N + 20] = v[2 * N * N + 20] = 41; /* mean 41 > 20 x 2 */
-	v[30] = 100;					 /* mean 34.7 is not */
+	v[30] = 100;					/* mean 34.7 is not */
 	o.hot = INFINITY;
 	ok(frames_prepare("x", &a, &o, &f) == 0 && f.invalid[0] == 1 && f.invalid[2] == 1 &&
 		   at(&f, 1, 2, 4) == -1 && at(&f, 0, 3, 6) == 100,
@@ -198,7 +207,8 @@ static void hot_pixels(void)
 static void corrections(void)
 {
 	float v[2 * N * N], dark[2 * N * N], flat[N * N];
-	struct array a = f32_array(v, 2, N, N), d = f32_array(dark, 2, N, N), g = f32_array(flat, 1, N, N);
+	struct array a = f32_array(v, 2, N, N), d = f32_array(dark, 2, N, N),
+		     g = f32_array(flat, 1, N, N);
 	struct frames_opts o = plain();
 	struct frames f;
 	double i0[2] = { 1, 3 };
@@ -220,7 +230,8 @@ static void corrections(void)
 	ok(frames_prepare("x", &a, &o, &f) == 0 && f.invalid[0] == 3 && at(&f, 0, 0, 0) == 0 &&
 		   fabs(at(&f, 0, 1, 0) - 4 / (61. / 117) / 2) < 1e-6 &&
 		   fabs(at(&f, 0, 4, 0) - 28 / (3 * 61. / 117) / 2) < 1e-5,
-	   "minus the mean dark, not below 0, by the flat over its mean over valid pixels, by the gain");
+	   "minus the mean dark, not below 0, by the flat over its mean over valid pixels, by the "
+	   "gain");
 	frames_clear(&f);
 	o = plain();
 	o.floor = 10;
@@ -260,13 +271,15 @@ static void rejection(void)
 	frames_clear(&f);
 	o.reject[1] = 2; /* median 11.5 */
 	o.named = named;
-	ok(frames_prepare("x", &a, &o, &f) == 0 && f.k == 3 && strcmp(f.reason[3], "rejected") == 0 &&
+	ok(frames_prepare("x", &a, &o, &f) == 0 && f.k == 3 &&
+		   strcmp(f.reason[3], "rejected") == 0 &&
 		   strcmp(f.reason[5], "no position") == 0 && at(&f, 2, 4, 4) == 11,
 	   "totals beyond the median's multiple are rejected");
 	frames_clear(&f);
 	for (o.half = 0; o.half < 2; o.half++) {
 		ok(frames_prepare("x", &a, &o, &f) == 0 && f.k == (o.half ? 1 : 2) &&
-			   at(&f, 0, 4, 4) == (o.half ? 12 : 10) && strcmp(f.reason[o.half ? 4 : 2], "half") == 0,
+			   at(&f, 0, 4, 4) == (o.half ? 12 : 10) &&
+			   strcmp(f.reason[o.half ? 4 : 2], "half") == 0,
 		   "half %d has every second of those not rejected", o.half);
 		frames_clear(&f);
 	}
@@ -322,13 +335,14 @@ static void crops(void)
 	ok(said("x", &a, &o, &f) == -1 && captured("leave the frame"),
 	   "a crop that leaves the frame is refused");
 	memset(v, 0, sizeof v);
-	v[0] = 50;			      /* small and bright */
-	for (int y = 6; y < 9; y++)	      /* 3 x 4, less bright */
+	v[0] = 50;		    /* small and bright */
+	for (int y = 6; y < 9; y++) /* 3 x 4, less bright */
 		for (int x = 4; x < 8; x++)
 			v[y * 16 + x] = 30;
 	o.centre_auto = true;
 	ok(frames_prepare("x", &a, &o, &f) == 0 && at(&f, 0, 4, 4) == 30 && at(&f, 0, 3, 2) == 30 &&
-		   at(&f, 0, 5, 5) == 30 && at(&f, 0, 5, 6) == 0 && at(&f, 0, 2, 2) == 0 && at(&f, 0, 3, 1) == 0,
+		   at(&f, 0, 5, 5) == 30 && at(&f, 0, 5, 6) == 0 && at(&f, 0, 2, 2) == 0 &&
+		   at(&f, 0, 3, 1) == 0,
 	   "auto: the middle of the largest bright part, rounded up");
 	frames_clear(&f);
 }
@@ -343,14 +357,15 @@ static void bins(void)
 	count(v, 16 * 16);
 	v[2 * 16 + 3] = UINT16_MAX;
 	o.bin = 2;
-	ok(frames_prepare("x", &a, &o, &f) == 0 && f.n == 8 && !f.u16 && at(&f, 0, 0, 0) == 1 + 2 + 17 + 18 &&
-		   at(&f, 0, 1, 1) == -1 && f.invalid[0] == 1 && at(&f, 0, 4, 4) == v[136] + v[137] + v[152] + v[153],
+	ok(frames_prepare("x", &a, &o, &f) == 0 && f.n == 8 && !f.u16 &&
+		   at(&f, 0, 0, 0) == 1 + 2 + 17 + 18 && at(&f, 0, 1, 1) == -1 &&
+		   f.invalid[0] == 1 && at(&f, 0, 4, 4) == v[136] + v[137] + v[152] + v[153],
 	   "bins are sums, invalid if one of theirs is");
 	frames_clear(&f);
 	o.pad = 11;
-	ok(frames_prepare("x", &a, &o, &f) == 0 && f.n == 11 && at(&f, 0, 0, 5) == -1 && at(&f, 0, 5, 9) == -1 &&
-		   at(&f, 0, 5, 5) == v[136] + v[137] + v[152] + v[153] && at(&f, 0, 1, 1) == 1 + 2 + 17 + 18 &&
-		   f.invalid[0] == 121 - 64 + 1,
+	ok(frames_prepare("x", &a, &o, &f) == 0 && f.n == 11 && at(&f, 0, 0, 5) == -1 &&
+		   at(&f, 0, 5, 9) == -1 && at(&f, 0, 5, 5) == v[136] + v[137] + v[152] + v[153] &&
+		   at(&f, 0, 1, 1) == 1 + 2 + 17 + 18 && f.invalid[0] == 121 - 64 + 1,
 	   "padding is invalid and keeps the centre");
 	frames_clear(&f);
 	o.bin = 3;
@@ -363,7 +378,8 @@ static void bins(void)
 }
 
 /* Are the frames those of a second copy, and is the memory the pages' own? */
-static void same_taken(const struct array *a, const struct frames_opts *o, bool own, const char *what)
+static void same_taken(const struct array *a, const struct frames_opts *o, bool own,
+		       const char *what)
 {
 	struct array pages;
 	struct frames f, g;
@@ -373,11 +389,13 @@ static void same_taken(const struct array *a, const struct frames_opts *o, bool 
 	if (array_init(&pages, "x", a->type, a->nz, a->ny, a->nx) != 0)
 		exit(1);
 	data = memcpy(pages.data, a->data, array_bytes(a));
-	same = frames_prepare("x", a, o, &f) == 0 && frames_take("x", &pages, o, &g) == 0 && f.k == g.k && f.n == g.n &&
-	       f.u16 == g.u16 && memcmp(f.data, g.data, f.k * f.n * f.n * (f.u16 ? 2 : 4)) == 0 &&
+	same = frames_prepare("x", a, o, &f) == 0 && frames_take("x", &pages, o, &g) == 0 &&
+	       f.k == g.k && f.n == g.n && f.u16 == g.u16 &&
+	       memcmp(f.data, g.data, f.k * f.n * f.n * (f.u16 ? 2 : 4)) == 0 &&
 	       memcmp(f.photons, g.photons, f.pages * sizeof *f.photons) == 0 &&
 	       memcmp(f.invalid, g.invalid, f.pages * sizeof *f.invalid) == 0;
-	ok(same && (g.data == data) == own && (pages.data == NULL) == own, "%s: the same frames, %s", what,
+	ok(same && (g.data == data) == own && (pages.data == NULL) == own,
+	   "%s: the same frames, %s", what,
 	   own ? "in the memory of the pages" : "in memory of their own");
 	frames_clear(&f);
 	frames_clear(&g);

@@ -12,10 +12,12 @@ static void object(const double k[2], double constant, float complex *o, float *
 {
 	for (int y = 0; y < H; y++)
 		for (int x = 0; x < W; x++) {
-			double spots = 0.4 * sin(0.5 * y) * cos(0.7 * x), edge = hypot(y - 28, x - 33) / 22;
+			double spots = 0.4 * sin(0.5 * y) * cos(0.7 * x),
+			       edge = hypot(y - 28, x - 33) / 22;
 
 			light[y * W + x] = (float)fmax(1 - edge * edge, 0);
-			o[y * W + x] = (float complex)(0.9 * cexp(I * (spots + k[0] * y + k[1] * x + constant)));
+			o[y * W + x] = (float complex)(
+				0.9 * cexp(I * (spots + k[0] * y + k[1] * x + constant)));
 		}
 }
 
@@ -43,7 +45,9 @@ int main(void)
 {
 	static float complex plain[H * W], o[H * W];
 	static float light[H * W];
-	static const double planes[][2] = { { 0, 0 }, { 0.013, -0.021 }, { -0.31, 0.77 }, { 3.1, -2.9 } };
+	static const double planes[][2] = {
+		{ 0, 0 }, { 0.013, -0.021 }, { -0.31, 0.77 }, { 3.1, -2.9 }
+	};
 	struct dev_opts options = { 0 };
 	struct dev *d;
 	double k[2], k0[2];
@@ -63,11 +67,14 @@ int main(void)
 		ok(ramp_remove(d, H, W, o, light, k) == 0, "plane %d is looked for", i);
 		for (int a = 0; a < 2; a++)
 			step[a] = remainder(k[a] - planes[i][a] - k0[a], 2 * M_PI);
-		ok(fabs(step[0]) < 1e-5 && fabs(step[1]) < 1e-5, "plane %g, %g is found (off by %g, %g)", planes[i][0],
-		   planes[i][1], step[0], step[1]);
-		ok(apart(o, plain, light) < 1e-3, "what is left does not depend on it (%g)", apart(o, plain, light));
+		ok(fabs(step[0]) < 1e-5 && fabs(step[1]) < 1e-5,
+		   "plane %g, %g is found (off by %g, %g)", planes[i][0], planes[i][1], step[0],
+		   step[1]);
+		ok(apart(o, plain, light) < 1e-3, "what is left does not depend on it (%g)",
+		   apart(o, plain, light));
 		sum = total(o, light);
-		ok(creal(sum) > 0 && fabs(cimag(sum)) < 1e-5 * creal(sum), "and has a real positive sum");
+		ok(creal(sum) > 0 && fabs(cimag(sum)) < 1e-5 * creal(sum),
+		   "and has a real positive sum");
 	}
 	dev_free(d);
 	return done_testing();

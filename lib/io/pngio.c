@@ -303,7 +303,8 @@ static int save(const char *path, const struct canvas *c)
 }
 
 /* The picture with its margins; the caller frees c->rgba. */
-static int draw_array(const char *path, const struct array *a, const struct preview *p, struct canvas *c)
+static int draw_array(const char *path, const struct array *a, const struct preview *p,
+		      struct canvas *c)
 {
 	struct array page = { 0 };
 	size_t factor, longest = a->ny > a->nx ? a->ny : a->nx;
@@ -345,8 +346,11 @@ static void curve_range(const double *v, size_t n, struct range *r)
 static int draw_curve(const char *title, const double *v, size_t n, size_t size, struct canvas *c)
 {
 	static const uint8_t white[3] = { 255, 255, 255 };
-	size_t scale = size >= 1200 ? 3 : size >= 400 ? 2 : 1, line = (FONT_HEIGHT + 2) * scale,
-	       left = 9 * FONT_ADVANCE * scale, dot = scale + 1, last = SIZE_MAX;
+	size_t scale = size >= 1200  ? 3
+		       : size >= 400 ? 2
+				     : 1,
+	       line = (FONT_HEIGHT + 2) * scale, left = 9 * FONT_ADVANCE * scale, dot = scale + 1,
+	       last = SIZE_MAX;
 	struct range r;
 	char label[32];
 
@@ -364,7 +368,8 @@ static int draw_curve(const char *title, const double *v, size_t n, size_t size,
 		text(c, 0, i ? size : line, scale, label);
 	}
 	snprintf(label, sizeof label, "%zu", n);
-	text(c, c->w - font_length(label) * FONT_ADVANCE * scale, line + size + 2 * scale, scale, label);
+	text(c, c->w - font_length(label) * FONT_ADVANCE * scale, line + size + 2 * scale, scale,
+	     label);
 	for (size_t x = 0; x + dot < size && n > 0 && r.hi >= r.lo; x++) {
 		double u = v[x * n / size], t;
 		size_t y, top;
@@ -374,7 +379,11 @@ static int draw_curve(const char *title, const double *v, size_t n, size_t size,
 		t = r.hi > r.lo ? (r.hi - log(u)) / (r.hi - r.lo) : 0.5;
 		y = line + (size_t)lround(t * (double)(size - dot));
 		top = last == SIZE_MAX ? y : y < last ? y : last;
-		fill(c, left + x, top, dot, dot + (last == SIZE_MAX ? 0 : y < last ? last - y : y - last), black);
+		fill(c, left + x, top, dot,
+		     dot + (last == SIZE_MAX ? 0
+			    : y < last	     ? last - y
+					     : y - last),
+		     black);
 		last = y;
 	}
 	return 0;
@@ -397,14 +406,15 @@ static int join(const struct canvas *part, size_t n, struct canvas *c)
 	fill(c, 0, 0, c->w, c->h, white);
 	for (size_t i = 0; i < n; i++) {
 		for (size_t y = 0; y < part[i].h; y++)
-			memcpy(c->rgba + (y * c->w + x) * 4, part[i].rgba + y * part[i].w * 4, part[i].w * 4);
+			memcpy(c->rgba + (y * c->w + x) * 4, part[i].rgba + y * part[i].w * 4,
+			       part[i].w * 4);
 		x += part[i].w + gap;
 	}
 	return 0;
 }
 
-int png_panels(const char *path, const struct array *a, const struct preview *p, size_t n, const char *title,
-	       const double *curve, size_t points)
+int png_panels(const char *path, const struct array *a, const struct preview *p, size_t n,
+	       const char *title, const double *curve, size_t points)
 {
 	struct canvas *part = mem_new(n + 1, sizeof *part), c = { 0 };
 	size_t parts = 0;
@@ -414,7 +424,8 @@ int png_panels(const char *path, const struct array *a, const struct preview *p,
 		if (draw_array(path, &a[parts], &p[parts], &part[parts]) != 0)
 			goto done;
 	if (points > 0 &&
-	    draw_curve(title, curve, points, n == 0 || part[0].h < 160 ? 120 : part[0].h * 3 / 4, &part[parts++]) != 0)
+	    draw_curve(title, curve, points, n == 0 || part[0].h < 160 ? 120 : part[0].h * 3 / 4,
+		       &part[parts++]) != 0)
 		goto done;
 	if (join(part, parts, &c) == 0)
 		rc = save(path, &c);

@@ -15,9 +15,10 @@ struct preview {
  * averaged down by a whole factor.  0 or -1. */
 int png_preview(const char *path, const struct array *a, const struct preview *p);
 
-/* n pictures side by side, each with its margins as png_preview draws it; behind them, with points > 0, the course of the positive ones
- * of curve [points] on a logarithmic axis, headed by `title`.  0 or -1. */
-int png_panels(const char *path, const struct array *a, const struct preview *p, size_t n, const char *title,
-	       const double *curve, size_t points);
+/* n pictures side by side, each with its margins as png_preview draws it; behind them, with points
+ * > 0, the course of the positive ones of curve [points] on a logarithmic axis, headed by `title`.
+ * 0 or -1. */
+int png_panels(const char *path, const struct array *a, const struct preview *p, size_t n,
+	       const char *title, const double *curve, size_t points);
 
 #endif

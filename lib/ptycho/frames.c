@@ -93,8 +93,8 @@ static int check_shape(const struct prep *p, const struct array *a, const char *
 	if (!a)
 		return 0;
 	if (a->ny != p->ny || a->nx != p->nx)
-		return error("'%s': frames are %zux%zu, the %s is %zux%zu, expected the same", p->path,
-			     p->ny, p->nx, what, a->ny, a->nx);
+		return error("'%s': frames are %zux%zu, the %s is %zux%zu, expected the same",
+			     p->path, p->ny, p->nx, what, a->ny, a->nx);
 	if (!pages && a->nz != 1)
 		return error("'%s': the %s has %zu pages, expected one", p->path, what, a->nz);
 	return 0;
@@ -136,7 +136,8 @@ static int take_flat(struct prep *p)
 
 	if (!p->o->flat && p->o->gain == 1)
 		return 0;
-	p->divisor = p->o->flat ? page_mean(p->o->flat, p->area) : mem_new(p->area, sizeof *p->divisor);
+	p->divisor =
+		p->o->flat ? page_mean(p->o->flat, p->area) : mem_new(p->area, sizeof *p->divisor);
 	for (size_t i = 0; i < p->area && p->o->flat; i++)
 		if (isfinite(p->divisor[i]) && p->divisor[i] > 0) {
 			sum += p->divisor[i];
@@ -218,14 +219,17 @@ static int reject(struct prep *p)
 	for (size_t k = 0; k < p->k; k++) {
 		if (*f->reason[k])
 			continue;
-		if (p->total[k] < p->o->reject[0] * middle || p->total[k] > p->o->reject[1] * middle)
+		if (p->total[k] < p->o->reject[0] * middle ||
+		    p->total[k] > p->o->reject[1] * middle)
 			f->reason[k] = "rejected";
 		else if ((p->o->half == 0 || p->o->half == 1) && n++ % 2 != (size_t)p->o->half)
 			f->reason[k] = "half";
 	}
 	for (size_t k = 0; k < p->k; k++)
 		f->kept[k] = *f->reason[k] ? -1 : (long)f->k++;
-	return f->k ? 0 : error("'%s': all %zu frames are rejected, expected at least one", p->path, p->k);
+	return f->k ? 0
+		    : error("'%s': all %zu frames are rejected, expected at least one", p->path,
+			    p->k);
 }
 
 /* ---- orientation, centre, crop */
@@ -238,8 +242,8 @@ static int crop(struct prep *p)
 	long at[2] = { (long)(h / 2), (long)(w / 2) }, first[2];
 
 	if (!o->crop && h != w)
-		return error("'%s': frames are %zux%zu, expected square: use --crop", p->path, p->ny,
-			     p->nx);
+		return error("'%s': frames are %zux%zu, expected square: use --crop", p->path,
+			     p->ny, p->nx);
 	if (o->centre && o->centre_auto)
 		prep_centre(p, h, w, at);
 	else if (o->centre)
@@ -249,9 +253,10 @@ static int crop(struct prep *p)
 
 		first[a] = at[a] - (long)(m / 2);
 		if (first[a] < 0 || first[a] + (long)m > (long)extent)
-			return error("'%s': %zu pixels around row %ld, column %ld leave the frame of "
-				     "%zux%zu, expected a smaller --crop",
-				     p->path, m, at[0], at[1], h, w);
+			return error(
+				"'%s': %zu pixels around row %ld, column %ld leave the frame of "
+				"%zux%zu, expected a smaller --crop",
+				p->path, m, at[0], at[1], h, w);
 	}
 	p->side = m;
 	p->map = mem_try(p->path, m * m, sizeof *p->map);
@@ -259,7 +264,8 @@ static int crop(struct prep *p)
 		return -1;
 	for (size_t r = 0; r < m; r++)
 		for (size_t c = 0; c < m; c++)
-			p->map[r * m + c] = prep_oriented(p, h, w, (size_t)first[0] + r, (size_t)first[1] + c);
+			p->map[r * m + c] =
+				prep_oriented(p, h, w, (size_t)first[0] + r, (size_t)first[1] + c);
 	return 0;
 }
 
@@ -272,15 +278,17 @@ static int sizes(struct prep *p)
 	size_t n = o->bin ? p->side / o->bin : p->side;
 
 	if (o->bin && p->side % o->bin != 0)
-		return error("'%s': frames are %zux%zu, expected a multiple of the %zu of --bin: use "
-			     "--crop",
-			     p->path, p->side, p->side, o->bin);
+		return error(
+			"'%s': frames are %zux%zu, expected a multiple of the %zu of --bin: use "
+			"--crop",
+			p->path, p->side, p->side, o->bin);
 	if (o->pad && o->pad < n)
-		return error("'%s': frames are %zux%zu, expected at most the %zu of --pad", p->path, n,
-			     n, o->pad);
+		return error("'%s': frames are %zux%zu, expected at most the %zu of --pad", p->path,
+			     n, n, o->pad);
 	n = o->pad ? o->pad : n;
 	if (n < N_MIN || n > N_MAX)
-		return error("'%s': frames are %zux%zu, expected %d to %d", p->path, n, n, N_MIN, N_MAX);
+		return error("'%s': frames are %zux%zu, expected %d to %d", p->path, n, n, N_MIN,
+			     N_MAX);
 	p->f->n = n;
 	return 0;
 }
@@ -308,7 +316,8 @@ static void fill_counts(struct prep *p, size_t k)
 	const uint16_t *page = (const uint16_t *)p->pages->data + k * p->area;
 	uint16_t *copy = p->own ? mem_new(p->area, sizeof *copy) : NULL;
 	const uint16_t *from = copy ? memcpy(copy, page, p->area * sizeof *copy) : page;
-	uint16_t *to = f->kept[k] < 0 ? NULL : (uint16_t *)f->data + (size_t)f->kept[k] * f->n * f->n;
+	uint16_t *to =
+		f->kept[k] < 0 ? NULL : (uint16_t *)f->data + (size_t)f->kept[k] * f->n * f->n;
 	size_t n = f->n, invalid = 0;
 	uint64_t sum = 0;
 
@@ -350,7 +359,8 @@ static void fill_page(void *context, size_t k, int member)
 			if (f->kept[k] < 0)
 				continue;
 			if (f->u16)
-				((uint16_t *)f->data)[base + r * n + c] = bad ? UINT16_MAX : (uint16_t)v;
+				((uint16_t *)f->data)[base + r * n + c] =
+					bad ? UINT16_MAX : (uint16_t)v;
 			else
 				((float *)f->data)[base + r * n + c] = bad ? -1 : (float)v;
 		}
@@ -366,12 +376,13 @@ static int fill(struct prep *p)
 	if (!p->counts || p->side != f->n)
 		p->own = NULL;
 	f->data = p->own ? p->own->data
-			 : mem_try(p->path, mem_mul(f->k, f->n * f->n), f->u16 ? sizeof(uint16_t) : sizeof(float));
+			 : mem_try(p->path, mem_mul(f->k, f->n * f->n),
+				   f->u16 ? sizeof(uint16_t) : sizeof(float));
 	if (!f->data)
 		return -1;
 	if (!p->own || (f->k == p->k && f->n * f->n == p->area))
 		team_run(0, p->k, fill_page, p);
-	else	/* frames move towards the front, over pages that are done */
+	else /* frames move towards the front, over pages that are done */
 		for (size_t k = 0; k < p->k; k++)
 			fill_page(p, k, 0);
 	if (p->own)
@@ -417,15 +428,23 @@ static void start(struct prep *p)
 	}
 }
 
-static int prepare(const char *path, const struct array *pages, struct array *own, const struct frames_opts *o,
-		   struct frames *f)
+static int prepare(const char *path, const struct array *pages, struct array *own,
+		   const struct frames_opts *o, struct frames *f)
 {
-	struct prep p = { .path = path, .pages = pages, .own = own, .o = o, .k = pages->nz, .ny = pages->ny,
-			  .nx = pages->nx, .area = pages->ny * pages->nx, .f = f };
+	struct prep p = { .path = path,
+			  .pages = pages,
+			  .own = own,
+			  .o = o,
+			  .k = pages->nz,
+			  .ny = pages->ny,
+			  .nx = pages->nx,
+			  .area = pages->ny * pages->nx,
+			  .f = f };
 	int rc = -1;
 
 	*f = (struct frames){ 0 };
-	if (check_shape(&p, o->mask, "mask", false) != 0 || check_shape(&p, o->dark, "dark", true) != 0 ||
+	if (check_shape(&p, o->mask, "mask", false) != 0 ||
+	    check_shape(&p, o->dark, "dark", true) != 0 ||
 	    check_shape(&p, o->flat, "flat", true) != 0)
 		goto done;
 	start(&p);
@@ -459,12 +478,14 @@ done:
 	return rc;
 }
 
-int frames_prepare(const char *path, const struct array *pages, const struct frames_opts *o, struct frames *f)
+int frames_prepare(const char *path, const struct array *pages, const struct frames_opts *o,
+		   struct frames *f)
 {
 	return prepare(path, pages, NULL, o, f);
 }
 
-int frames_take(const char *path, struct array *pages, const struct frames_opts *o, struct frames *f)
+int frames_take(const char *path, struct array *pages, const struct frames_opts *o,
+		struct frames *f)
 {
 	return prepare(path, pages, pages, o, f);
 }

@@ -81,7 +81,8 @@ static void find_mean(struct prep *p)
 
 enum dc_layout frames_layout(const double *mean, size_t ny, size_t nx, double *ratio)
 {
-	size_t hy = ny / 2, hx = nx / 2, qy = ny / 4, qx = nx / 4, y0 = (ny - hy) / 2, x0 = (nx - hx) / 2;
+	size_t hy = ny / 2, hx = nx / 2, qy = ny / 4, qx = nx / 4, y0 = (ny - hy) / 2,
+	       x0 = (nx - hx) / 2;
 	double centre = 0, corner = 0;
 
 	for (size_t y = 0; y < ny; y++)
@@ -142,7 +143,8 @@ void prep_hot(struct prep *p)
 				for (size_t u = x > 0 ? x - 1 : 0; u <= x + 1 && u < p->nx; u++)
 					if ((v != y || u != x) && !p->bad[centred(p, v, u)])
 						around[n++] = p->mean[centred(p, v, u)];
-			hot[i] = p->mean[i] > 1 && n > 0 && p->mean[i] > 20 * prep_median(around, n);
+			hot[i] =
+				p->mean[i] > 1 && n > 0 && p->mean[i] > 20 * prep_median(around, n);
 		}
 	for (size_t i = 0; i < p->area; i++)
 		p->bad[i] |= hot[i];
@@ -151,7 +153,8 @@ void prep_hot(struct prep *p)
 
 /* ---- the beam */
 
-/* Bounding box's centre of the largest 4-connected part of the oriented mean frame above 2 % of its peak. */
+/* Bounding box's centre of the largest 4-connected part of the oriented mean frame above 2 % of its
+ * peak. */
 static void find_centre(const double *mean, size_t h, size_t w, long at[2])
 {
 	double peak = 0;

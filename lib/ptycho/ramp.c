@@ -33,7 +33,8 @@ static double complex sum_at(struct light *l, const double k[2])
 			size_t i = y * l->w + x;
 
 			if (l->weight[i] > 0)
-				row += (double)l->weight[i] * (double complex)l->object[i] * l->column[x];
+				row += (double)l->weight[i] * (double complex)l->object[i] *
+				       l->column[x];
 		}
 		sum += row * turn(k[0] * (double)y);
 	}
@@ -80,7 +81,8 @@ static void refine(struct light *l, double k[2])
 		}
 }
 
-int ramp_remove(struct dev *d, size_t h, size_t w, float complex *object, const float *weight, double k[2])
+int ramp_remove(struct dev *d, size_t h, size_t w, float complex *object, const float *weight,
+		double k[2])
 {
 	struct light l = { h, w, object, weight, mem_new(w, sizeof *l.column) };
 	float complex *spectrum = mem_try("ramp", h * w, sizeof *spectrum);
@@ -98,8 +100,9 @@ int ramp_remove(struct dev *d, size_t h, size_t w, float complex *object, const 
 	refine(&l, at);
 	sum = sum_at(&l, at);
 	for (size_t i = 0; i < h * w; i++)
-		object[i] = (float complex)((double complex)object[i] *
-					    turn(at[0] * (double)(i / w) + at[1] * (double)(i % w) + carg(sum)));
+		object[i] = (float complex)(
+			(double complex)object[i] *
+			turn(at[0] * (double)(i / w) + at[1] * (double)(i % w) + carg(sum)));
 	for (int a = 0; k && a < 2; a++)
 		k[a] = at[a];
 	rc = 0;
