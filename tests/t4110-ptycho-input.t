@@ -1,6 +1,6 @@
 #!/bin/bash
 # What ptychorecon takes and what it refuses: positions, frames, masks, geometry, options (spec: inputs, frames to photons).
-# shellcheck disable=SC2016 # code of the sentences is for eval
+# shellcheck disable=SC2016,SC2034 # code of the sentences is for eval
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 need_shared
 D=$shared/data/ptycho
