@@ -1,5 +1,5 @@
 #!/bin/bash
-# zernike and intensity on objects small enough to know the answer: gaps, touching objects, one pixel, the border, types, NaN, renumbering, tiles.
+# The tools of features on objects small enough to know the answer: gaps, touching objects, one pixel, the border, types, NaN, renumbering, tiles.
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
 # value LABEL COLUMN FILE
@@ -37,13 +37,14 @@ scene 3 9 70 400 | tifftext u16 l.tif
 image '' | tifftext u8 i.tif
 awk 'BEGIN { for (y = 0; y < 300; y++) { for (x = 0; x < 300; x++) printf "%d ", 300 * y + x + 1; print "" } }' | tifftext u32 many.tif
 tiffmake -t u8 -s 300,300 -k noise noise.tif
-for tool in zernike intensity; do
+for tool in zernike intensity 'granularity -s 1 -b 0.5 -r 3 -n 4'; do
 	ok "$tool: u8, u16, i16, f32 and f64 of one picture give one table" "$tool --scale none i.tif l.tif | cut -d, -f2- >want && for t in u16 i16 f32 f64; do image | tifftext \$t \$t.tif && $tool --scale none \$t.tif l.tif | cut -d, -f2- >got && same want got || exit 1; done"
 	ok "$tool: labels of any whole type give one table" "$tool i.tif l.tif >want && for t in u32 i32 i16; do scene 3 9 70 400 | tifftext \$t k.tif; $tool i.tif k.tif >got && same want got || exit 1; [ \$t = i32 ] && exit; done"
 	ok "$tool: ids up to 2^31 - 1 change nothing but the ids" "$tool i.tif l.tif | cut -d, -f2-3,5- >want && scene 60000 70000 1000000000 2147483647 | tifftext u32 k.tif && $tool i.tif k.tif | cut -d, -f2-3,5- >got && same want got"
 	ok "$tool: a permutation of the ids permutes the rows" "$tool i.tif l.tif | cut -d, -f5- | sort >want && scene 8 2 9 1 | tifftext u8 k.tif && $tool i.tif k.tif | cut -d, -f5- | sort >got && same want got"
-	ok "$tool: a NaN touches only its own object" "$tool f64.tif l.tif >want && image nan | tifftext f64 n.tif && $tool n.tif l.tif | sed s/n.tif/f64.tif/ >got && differ want got && grep -v ^f64.tif,0,0,3, want >a && grep -v ^f64.tif,0,0,3, got >b && same a b"
 	ok "$tool: files in tiles, big-endian and BigTIFF hold the same" "tiffmake -t u16 -s 40,48 -k noise a.tif && tiffmake -t u16 -s 40,48 -k noise -T 16 -b -8 b.tif && tiffmake -t u8 -s 40,48 -k 1 k.tif && $tool a.tif k.tif | cut -d, -f2- >want && $tool b.tif k.tif | cut -d, -f2- >got && same want got"
+	case $tool in granularity*) continue ;; esac
+	ok "$tool: a NaN touches only its own object" "$tool f64.tif l.tif >want && image nan | tifftext f64 n.tif && $tool n.tif l.tif | sed s/n.tif/f64.tif/ >got && differ want got && grep -v ^f64.tif,0,0,3, want >a && grep -v ^f64.tif,0,0,3, got >b && same a b"
 	ok "$tool: one label page serves all pages, as a page for each does" "{ image; echo; image '' 2; } | tifftext u16 two.tif && { scene 3 9 70 400; echo; scene 3 9 70 400; } | tifftext u8 l2.tif 2>err; { scene 3 9 70 200; echo; scene 3 9 70 200; } | tifftext u8 l2.tif && scene 3 9 70 200 | tifftext u8 l1.tif &&
 		$tool two.tif l1.tif >want && $tool two.tif l2.tif >got && same want got && [ \$(cut -d, -f2 got | sort -u | wc -l) = 3 ]"
 	ok "$tool: three pages of labels for two of the image are refused" "{ image; echo; image; } | tifftext u8 two.tif && { scene 1 2 3 4; echo; scene 1 2 3 4; echo; scene 1 2 3 4; } | tifftext u8 l3.tif && exits 1 $tool two.tif l3.tif && says '3 pages'"
@@ -52,6 +53,12 @@ for tool in zernike intensity; do
 	ok "$tool: 90000 objects of one pixel each" "timeout 60 $tool --digits 3 noise.tif many.tif >got && [ \$(wc -l <got) = 90001 ]"
 	ok "$tool: --dry-run names the input and writes nothing" "$tool --dry-run i.tif l.tif -o no.csv | grep -q 'i.tif.*bytes' && [ ! -e no.csv ]"
 done
+# rotated: columns of the scene become rows
+rotate() { awk '{ for (i = 1; i <= NF; i++) a[NR, i] = $i; n = NF } END { for (i = n; i > 0; i--) { for (k = 1; k <= NR; k++) printf "%s ", a[k, i]; print "" } }'; }
+ok 'granularity of a picture turned by 90 degrees is the same to 1e-9' 'scene 3 9 70 400 | rotate | tifftext u16 k.tif && image | rotate | tifftext u8 r.tif && granularity -s 1 -b 1 -r 3 -n 4 i.tif l.tif >want && granularity -s 1 -b 1 -r 3 -n 4 r.tif k.tif >got &&
+	[ $(wc -l <want) = 5 ] && csvdiff label= Granularity_1=1e-9 Granularity_2=1e-9 Granularity_3=1e-9 Granularity_4=1e-9 want got'
+ok 'granularity of a NaN is that of a 0 which no object holds' 'image nan | tifftext f64 n.tif && granularity --scale none -s 1 -b 1 -r 3 -n 4 n.tif l.tif >got && image 0 | tifftext f64 z.tif && awk "BEGIN { for (y = 0; y < 24; y++) { for (x = 0; x < 40; x++) printf \"%d \", !(y == 5 && x == 7); print \"\" } }" | tifftext u8 m.tif &&
+	granularity --scale none -s 1 -b 1 -r 3 -n 4 -m m.tif z.tif l.tif | sed s/z.tif/n.tif/ >want && same want got && [ $(wc -l <got) = 5 ]'
 ok 'moved in a larger page, an object has the same moments byte for byte' '{ awk "BEGIN { for (y = 0; y < 13; y++) { for (x = 0; x < 57; x++) printf \"0 \"; print \"\" } }"; scene 3 9 70 400 | sed "s/^/0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 /"; } | tifftext u16 k.tif &&
 	zernike --set shape l.tif | cut -d, -f5- >want && zernike --set shape k.tif | cut -d, -f5- >got && same want got'
 ok 'a volume is measured as one: the centre in z, edges before and behind' '{ ones 3; echo; ones 3; echo; ones 3; } | tifftext u8 v.tif && { ones 3 0; echo; ones 3; echo; ones 3; } | tifftext u8 l.tif && intensity --volume --scale none v.tif l.tif >got &&
