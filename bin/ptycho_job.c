@@ -11,6 +11,7 @@
 #include "ptycho_checkpoint.h"
 #include "ptychorecon.h"
 #include "ptycho/positions.h"
+#include "ptycho/background.h"
 #include "ptycho/preflight.h"
 #include "ptycho/ramp.h"
 
@@ -155,6 +156,8 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 	if (ptycho_init(p, t->d, &w->o->engine, &w->frames, (const double(*)[2])w->s, w->canvas[0],
 			w->canvas[1], w->modes, w->probe, w->object, room, plan.blocks == 1) != 0)
 		return -1;
+	if (w->o->background && background_set(p, w->background, w->o->background_start) != 0)
+		return -1;
 	return w->o->photons == PHOTONS_DATA ? chain_rescale_probe(p) : 0;
 }
 
@@ -206,6 +209,10 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 	memcpy(w->shift, p->shift, sizeof w->shift);
 	if (model_illumination(p, p->W) != 0 ||
 	    buf_read(p->W, 0, w->light, n * sizeof *w->light) != 0)
+		return -1;
+	if (p->background && !w->background)
+		w->background = mem_new(p->n * p->n, sizeof *w->background);
+	if (p->background && buf_read(p->background, 0, w->background, p->n * p->n * sizeof *w->background) != 0)
 		return -1;
 	if (ptycho_read(p, w->object, w->probe) != 0)
 		return -1;

@@ -90,6 +90,9 @@ const struct opt ptycho_options[] = {
 	{ OPT_REAL, "hot", .real = &opts.frames.hot, .range = "(0,inf)",
 	  .choices = "auto=inf|off=0", .initial = "off", .arg = "N",
 	  .help = "larger counts are invalid; auto: 20 times their neighbours' mean" },
+	{ OPT_TEXT, "background", .text = &opts.background, .arg = "FILE|estimate[:START]",
+	  .note = "none",
+	  .help = "photons of each pixel that are not the beam's: a page, or estimated" },
 	{ OPT_TEXT, "dark", .text = &opts.dark, .arg = "FILE", .note = "none",
 	  .help = "its mean page is taken off" },
 	{ OPT_TEXT, "flat", .text = &opts.flat, .arg = "FILE", .note = "none",
@@ -251,6 +254,25 @@ static int take_refine(struct recon_options *o)
 	return 0;
 }
 
+/* "estimate[:START]"; anything else is a file. */
+static int take_background(struct recon_options *o)
+{
+	static const char word[] = "estimate";
+	size_t n = sizeof word - 1;
+	double v = 5;
+
+	o->background_start = -1;
+	o->background_file = o->background && (strncmp(o->background, word, n) != 0 ||
+					       (o->background[n] && o->background[n] != ':'));
+	if (!o->background || o->background_file)
+		return 0;
+	if (o->background[n] && (numbers(o->background + n + 1, 1, false, &v) < 0 || v < 0 || v > 1e6 || v != floor(v)))
+		return error("'--background': '%s', expected a file or estimate[:START], a whole number of 0 to 1000000",
+			     o->background);
+	o->background_start = (long)v;
+	return 0;
+}
+
 static int take_frames(struct recon_options *o)
 {
 	struct frames_opts *f = &o->frames;
@@ -308,7 +330,7 @@ int ptycho_options_check(struct recon_options *o)
 	e->seed = (uint64_t)o->seed;
 	e->sequential = o->order;
 	e->subpixel = o->subpixel;
-	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
+	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 || take_background(o) != 0 ||
 	    take_frames(o) != 0 || take_geometry(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0)
 		return -1;

@@ -36,6 +36,7 @@ struct recon_options {
 	enum ramp ramp;
 	bool write_phase;
 	long checkpoint;	 /* iterations between them; 0: none */
+	const char *background;	 /* FILE or estimate[:START]; NULL: none */
 	const char *dump_inputs; /* folder; NULL: none */
 
 	/* as taken */
@@ -48,6 +49,8 @@ struct recon_options {
 	enum probe_kind probe_kind;
 	double probe_value[3];	    /* disc: radius, curvature, edge; data: curvature, astigmatism;
 				       gauss: width */
+	bool background_file;
+	long background_start;	    /* -1: a file, kept as it is */
 	bool object_file;	    /* `object` is a file */
 	float complex object_value; /* constant, also where the file is NaN */
 };

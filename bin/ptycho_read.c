@@ -25,6 +25,37 @@ static void to_complex(const struct array *a, size_t sets, float complex *out)
 			out[m * area + i] = v[2 * m * area + i] + v[(2 * m + 1) * area + i] * I;
 }
 
+/* A page of photons, the beam in the middle. */
+static int read_background(struct work *w, const char *path)
+{
+	size_t n = w->frames.n, half = n - n / 2;
+	struct array a = { 0 };
+	bool lossy;
+	int rc = -1;
+
+	if (tiff_read(path, NULL, &a, NULL) != 0 || array_to_f32(&a, &lossy) != 0)
+		goto done;
+	if (a.nz != 1 || a.ny != n || a.nx != n) {
+		error("'%s': %zu pages of %zux%zu, expected one of %zux%zu", path, a.nz, a.ny, a.nx, n, n);
+		goto done;
+	}
+	w->background = mem_new(n * n, sizeof *w->background);
+	for (size_t y = 0; y < n; y++)
+		for (size_t x = 0; x < n; x++) {
+			float v = ((const float *)a.data)[y * n + x];
+
+			if (!(v >= 0) || isinf(v)) {
+				error("'%s': %g at row %zu, column %zu, expected photons >= 0", path, (double)v, y, x);
+				goto done;
+			}
+			w->background[(y + half) % n * n + (x + half) % n] = v;
+		}
+	rc = 0;
+done:
+	array_clear(&a);
+	return rc;
+}
+
 static int read_probe(struct work *w, const char *path)
 {
 	struct array a = { 0 };
@@ -202,6 +233,8 @@ int work_read(const char *input, const struct recon_options *o, struct work *w)
 	    read_beside(o->flat, &w->flat) != 0 || prepare(w, input) != 0 ||
 	    scan_pixels(&w->scan, &o->scan, w->frames.n) != 0 || place(w, input) != 0)
 		return -1;
+	if (o->background_file && read_background(w, o->background) != 0)
+		return -1;
 	w->modes = o->modes ? o->modes : 1;
 	if (o->probe_kind == PROBE_FILE && read_probe(w, o->probe) != 0)
 		return -1;
@@ -219,6 +252,7 @@ void work_clear(struct work *w)
 	free(w->s);
 	free(w->probe);
 	free(w->trial);
+	free(w->background);
 	free(w->object);
 	free(w->known);
 	free(w->end);

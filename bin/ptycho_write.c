@@ -152,6 +152,29 @@ static int write_probe(const struct work *w, const struct job *j)
 	return rc;
 }
 
+/* The beam in the middle. */
+static int write_background(const struct work *w, const struct job *j)
+{
+	struct tiff_out o = how(w, j);
+	size_t n = w->frames.n;
+	char *path;
+	struct array a = { 0 };
+	int rc = -1;
+
+	if (!w->background)
+		return 0;
+	path = product(j, "_background.tif");
+	if (array_init(&a, path, DT_F32, 1, n, n) == 0) {
+		for (size_t y = 0; y < n; y++)
+			for (size_t x = 0; x < n; x++)
+				((float *)a.data)[(y + n / 2) % n * n + (x + n / 2) % n] = w->background[y * n + x];
+		rc = tiff_write(path, &a, &o);
+	}
+	array_clear(&a);
+	free(path);
+	return rc;
+}
+
 /* Is pixel i of the canvas in a window? */
 static bool *inside(const struct work *w)
 {
@@ -316,6 +339,7 @@ int work_write(const struct work *w, const struct job *j)
 		return -1;
 	return write_table(j, "_log.csv", LOG_HEADER, &w->log) != 0 || write_frames(w, j) != 0 ||
 			       write_positions(w, j) != 0 || write_probe(w, j) != 0 ||
+			       write_background(w, j) != 0 ||
 			       write_object(w, j) != 0
 		       ? -1
 		       : 0;

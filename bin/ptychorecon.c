@@ -57,6 +57,7 @@ static void find_files(struct tool *t, const struct job *j, struct recon_options
 		{ "positions", &o->positions, true },
 		{ "mask", &o->mask, true },
 		{ "dark", &o->dark, true },
+		{ "background", &o->background, o->background_file },
 		{ "flat", &o->flat, true },
 		{ "probe", &o->probe, o->probe_kind == PROBE_FILE },
 		{ "object", &o->object, o->object_file },

@@ -22,6 +22,7 @@ struct work {
 	struct scan scan;
 	struct frames frames;
 	double (*s)[2]; /* [frames.k] windows */
+	float *background; /* [n][n] photons, the beam at (0,0): given, and as it ended; NULL: none */
 	size_t canvas[2], modes;
 	float complex *probe;	       /* [modes][n][n]; made at computing, if it is no file */
 	size_t probe_modes;	       /* that are in the file */

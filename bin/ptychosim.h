@@ -12,6 +12,7 @@ extern struct ptychosim_options {
 	bool dry_run, subpixel, disc;
 	size_t frames, n, modes, dead, slices;
 	double step, jitter, error, photons, mode_power;
+	double background[2]; /* photons, width in px */
 	double disc_value[3]; /* radius, curvature, edge */
 	double spacing, energy, wavelength, distance, detector_pixel, pixel; /* metres, keV */
 	enum { NOISE_POISSON, NOISE_NONE } noise;

@@ -337,6 +337,22 @@ static int lay_out(const struct scan *s, enum dtype type, size_t k, const float 
 	return 0;
 }
 
+/* Light without coherence, on frames [count][n][n] with the beam at (0,0). */
+static void add_background(float *frames, size_t count, size_t n)
+{
+	double photons = opts.background[0], sigma = opts.background[1];
+
+	for (size_t i = 0; i < n * n && photons > 0 && sigma > 0; i++) {
+		size_t y = i / n, x = i % n;
+		double qy = 2 * y < n ? (double)y : (double)y - (double)n,
+		       qx = 2 * x < n ? (double)x : (double)x - (double)n;
+		float more = (float)(photons * exp(-(qy * qy + qx * qx) / (2 * sigma * sigma)));
+
+		for (size_t k = 0; k < count; k++)
+			frames[k * n * n + i] += more;
+	}
+}
+
 static int put_block(const struct scan *s, enum dtype type, struct simulator *sim, size_t first,
 		     size_t count, float *frames, void *page, struct tiff_sink *sink)
 {
@@ -344,6 +360,7 @@ static int put_block(const struct scan *s, enum dtype type, struct simulator *si
 
 	if (simulator_frames(sim, (const double(*)[2])s->place + first, count, frames) != 0)
 		return -1;
+	add_background(frames, count, s->n);
 	if (opts.noise == NOISE_POISSON)
 		sim_poisson(frames, first, count, s->n, (uint64_t)opts.seed, dev_threads(s->d));
 	for (size_t i = 0; i < count && rc == 0; i++) {

@@ -45,22 +45,23 @@ static inline void scale_modes(global float2 *wave, size_t at, int plane, int mo
 }
 
 /* Amplitude replacement: F (d / (A + 1e-9) - 1) / n^2 where valid, else 0, if update; rows [count][n][8] the sums of the errors:
- * |A - d|, d, (A - d)^2, I, deviance, valid pixels, m. */
+ * |A - d|, d, (A - d)^2, I, deviance, valid pixels, what the beam and what the background give to m. */
 kernel void ptycho_replace(global float2 *restrict wave, global const void *restrict measured,
-			   global const int4 *restrict window, global float *restrict rows, int n, int modes, int count,
+			   global const float *restrict background, global const int4 *restrict window, global float *restrict rows, int n, int modes, int count,
 			   int is16, int update, local float *part)
 {
 	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2), in = r < n && b < count;
 	float scale = 1.0f / ((float)n * n);
-	vf sum[7];
+	vf sum[8];
 
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < 8; i++)
 		sum[i] = vf_set(0);
 	if (in)
 		for (int x = l; x < n; x += 16) {
 			size_t at = (size_t)b * modes * n * n + (size_t)r * n + x;
 			vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x);
-			vf m = scale * intensity(wave, at, n * n, modes, n - x);
+			vf beam = scale * intensity(wave, at, n * n, modes, n - x);
+			vf other = background_at(background, (size_t)r * n + x, n - x), m = beam + other;
 			vf A = sqrt(m), d = sqrt(max(I, vf_set(0))), e = fabs(A - d), one = vf_set(1), zero = vf_set(0);
 			vf q = d / (A + 1e-9f);
 			vi valid = I >= 0;
@@ -74,9 +75,10 @@ kernel void ptycho_replace(global float2 *restrict wave, global const void *rest
 			sum[3] += max(I, zero);
 			sum[4] += CHOOSE(valid, deviance(A, d, q), zero);
 			sum[5] += CHOOSE(valid, one, zero);
-			sum[6] += CHOOSE(valid, m, zero);
+			sum[6] += CHOOSE(valid, beam, zero);
+			sum[7] += CHOOSE(valid, other, zero);
 		}
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 8; i++) {
 		float s = lanes_sum(sum[i], part);
 
 		if (in && l == 0)
@@ -84,10 +86,36 @@ kernel void ptycho_replace(global float2 *restrict wave, global const void *rest
 	}
 }
 
+/* ratio (+)= sum_k I / m, frames (+)= number of k, where pixels are valid: the background becomes ratio / frames times itself, which is
+ * Richardson and Lucy's step to a larger likelihood. */
+kernel void ptycho_background(global float *restrict ratio, global float *restrict frames,
+			      global const float2 *restrict wave, global const void *restrict measured,
+			      global const float *restrict background, global const int4 *restrict window, int n, int modes,
+			      int count, int is16)
+{
+	int x = VEC * get_global_id(0), r = get_global_id(1);
+	size_t at = (size_t)r * n + x;
+	float scale = 1.0f / ((float)n * n);
+
+	if (x >= n || r >= n)
+		return;
+	vf s = vf_load(ratio + at, n - x), c = vf_load(frames + at, n - x), other = background_at(background, at, n - x);
+
+	for (int b = 0; b < count; b++) {
+		vf I = frame_load(measured, is16, (size_t)window[b].z * n * n + at, n - x);
+		vf m = other + scale * intensity(wave, (size_t)b * modes * n * n + at, n * n, modes, n - x);
+
+		s += CHOOSE(I >= 0, I / max(m, vf_set(1e-6f)), vf_set(0));
+		c += CHOOSE(I >= 0, vf_set(1), vf_set(0));
+	}
+	vf_store(ratio + at, n - x, s);
+	vf_store(frames + at, n - x, c);
+}
+
 /* Poisson: xi = 1 - I / (m + 1e-3) where valid.  Pass 0 (after ptycho_replace without update): rows 0, 1 = sum xi^2 m and the sum of the
  * fixed point, sum xi (m - I / max(1 - alpha xi, 1e-6)); pass 1: the same with the next alpha; pass 2: F becomes -alpha xi F / n^2. */
 kernel void ptycho_xi(global float2 *restrict wave, global const void *restrict measured,
-		      global const int4 *restrict window, global const float4 *restrict par, global float *restrict rows,
+		      global const float *restrict background, global const int4 *restrict window, global const float4 *restrict par, global float *restrict rows,
 		      int n, int modes, int count, int is16, int pass, local float *part)
 {
 	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2), in = r < n && b < count;
@@ -98,7 +126,8 @@ kernel void ptycho_xi(global float2 *restrict wave, global const void *restrict 
 		for (int x = l; x < n; x += 16) {
 			size_t at = (size_t)b * modes * n * n + (size_t)r * n + x;
 			vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x);
-			vf m = scale * intensity(wave, at, n * n, modes, n - x);
+			vf m = scale * intensity(wave, at, n * n, modes, n - x) +
+			       background_at(background, (size_t)r * n + x, n - x);
 			vf xi = CHOOSE(I >= 0, 1 - I / (m + 1e-3f), vf_set(0));
 
 			if (pass == 2) {

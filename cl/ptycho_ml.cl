@@ -16,7 +16,7 @@ static inline vf ml_xi(vf I, vf m, int noise, float low)
 
 /* F becomes 2 xi F / n^2, 0 where invalid */
 kernel void ml_weight(global float2 *restrict wave, global const void *restrict measured,
-		      global const int4 *restrict window, int n, int modes, int count, int is16,
+		      global const float *restrict background, global const int4 *restrict window, int n, int modes, int count, int is16,
 		      int noise, float low)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
@@ -30,7 +30,8 @@ kernel void ml_weight(global float2 *restrict wave, global const void *restrict 
 
 	for (int i = 0; i < modes; i++)
 		m += vc_norm(vc_load(wave + at + (size_t)i * n * n, n - x));
-	k = ml_xi(max(I, vf_set(0)), scale * m, noise, low);
+	m = scale * m + background_at(background, (size_t)r * n + x, n - x);
+	k = ml_xi(max(I, vf_set(0)), m, noise, low);
 	k = 2 * scale * CHOOSE(I >= 0, k, vf_set(0));
 	for (int i = 0; i < modes; i++) {
 		global float2 *p = wave + at + (size_t)i * n * n;
@@ -100,7 +101,7 @@ kernel void ml_change(global float2 *restrict a, global float2 *restrict b,
  * with A0 = |f|^2, A1 = 2 Re f a*, A2 = |a|^2 + 2 Re f b*, summed over modes. */
 kernel void ml_line(global const float2 *restrict f, global const float2 *restrict a,
 		    global const float2 *restrict b, global const void *restrict measured,
-		    global const int4 *restrict window, global float *restrict rows, int n,
+		    global const float *restrict background, global const int4 *restrict window, global float *restrict rows, int n,
 		    int modes, int count, int is16, int noise, float low, int both,
 		    local float *part)
 {
@@ -130,7 +131,7 @@ kernel void ml_line(global const float2 *restrict f, global const float2 *restri
 				if (both)
 					A2 += 2 * vc_dot(u, vc_load(b + at, n - x));
 			}
-			A0 *= scale;
+			A0 = scale * A0 + background_at(background, (size_t)r * n + x, n - x);
 			A1 *= scale;
 			A2 *= scale;
 			w = ml_xi(I, A0, noise, low);

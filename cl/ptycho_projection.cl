@@ -53,19 +53,21 @@ kernel void projection_update(global float2 *restrict psi, global const float2 *
 	}
 }
 
-/* A = sqrt(sum_m |F_m|^2) / n */
-static inline vf amplitude(global const float2 *wave, size_t at, int n, int modes, int left)
+/* A = sqrt(sum_m |F_m|^2 / n^2 + background) of the pixels from `pixel` on, whose waves begin at `at` */
+static inline vf amplitude(global const float2 *wave, global const float *background, size_t at,
+			   int pixel, int n, int modes, int left)
 {
 	vf m = vf_set(0);
 
 	for (int i = 0; i < modes; i++)
 		m += vc_norm(vc_load(wave + at + (size_t)i * n * n, left));
-	return sqrt(m * (1.0f / ((float)n * n)));
+	return sqrt(m * (1.0f / ((float)n * n)) + background_at(background, pixel, left));
 }
 
 /* rows 0, 1 = sum (A - d)^2 and number of valid pixels */
 kernel void projection_deviation(global const float2 *restrict wave,
 				 global const void *restrict measured,
+				 global const float *restrict background,
 				 global const int4 *restrict window, global float *restrict rows,
 				 int n, int modes, int count, int is16, local float *part)
 {
@@ -77,8 +79,9 @@ kernel void projection_deviation(global const float2 *restrict wave,
 		for (int x = l; x < n; x += 16) {
 			vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x,
 					  n - x);
-			vf A = amplitude(wave, (size_t)b * modes * n * n + (size_t)r * n + x, n,
-					 modes, n - x);
+			vf A = amplitude(wave, background,
+					 (size_t)b * modes * n * n + (size_t)r * n + x, r * n + x,
+					 n, modes, n - x);
 			vf e = A - sqrt(max(I, vf_set(0))), zero = vf_set(0), one = vf_set(1);
 
 			square += CHOOSE(I >= 0, e * e, zero);
@@ -94,7 +97,7 @@ kernel void projection_deviation(global const float2 *restrict wave,
 
 /* F becomes F A' / (A + 1e-9) / n^2, A' = A + (A - d)(f - 1) where valid, else A; f [count] */
 kernel void projection_relax(global float2 *restrict wave, global const void *restrict measured,
-			     global const int4 *restrict window, global const float *restrict f,
+			     global const float *restrict background, global const int4 *restrict window, global const float *restrict f,
 			     int n, int modes, int count, int is16)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
@@ -103,7 +106,7 @@ kernel void projection_relax(global float2 *restrict wave, global const void *re
 		return;
 	size_t at = (size_t)b * modes * n * n + (size_t)r * n + x;
 	vf I = frame_load(measured, is16, ((size_t)window[b].z * n + r) * n + x, n - x);
-	vf A = amplitude(wave, at, n, modes, n - x);
+	vf A = amplitude(wave, background, at, r * n + x, n, modes, n - x);
 	vf e = (A - sqrt(max(I, vf_set(0)))) * (f[b] - 1), k = A + CHOOSE(I >= 0, e, vf_set(0));
 
 	k = k / (A + 1e-9f) * (1.0f / ((float)n * n));

@@ -96,3 +96,4 @@ libscopeline_a_SOURCES += lib/ptycho/simulate.c lib/ptycho/simulate.h
 libscopeline_a_SOURCES += lib/ptycho/preflight.c lib/ptycho/preflight.h
 libscopeline_a_SOURCES += lib/ptycho/coldstart.c lib/ptycho/coldstart.h
 libscopeline_a_SOURCES += lib/ptycho/ramp.c lib/ptycho/ramp.h
+libscopeline_a_SOURCES += lib/ptycho/background.c lib/ptycho/background.h

@@ -174,3 +174,4 @@ TOOL_TESTS += tests/t4410-ptycho-coldstart.t
 TOOL_TESTS += tests/t4500-ptycho-checkpoint.t
 TOOL_TESTS += tests/t4500-ptycho-example.t
 TOOL_TESTS += tests/t4130-ptycho-fuzz.t
+TOOL_TESTS += tests/t4610-ptycho-background.t

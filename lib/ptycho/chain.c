@@ -5,15 +5,17 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "ptycho/background.h"
 #include "ptycho/chores.h"
 
 static const struct engine *const engines[] = { &engine_epie,	&engine_rpie, &engine_wasp, &engine_lsqml, &engine_mlgrad,
 						&engine_er,	&engine_dm,   &engine_raar, &engine_ml };
-enum { KEEP_EVERY = 5 }; /* iterations between copies of a good state */
+enum { KEEP_EVERY = 5, PATIENCE = 3 }; /* iterations between copies of a good state, and of bad ones that end a run */
 
 /* What the watchdog compares with, and goes back to. */
 struct watch {
 	double first, best, power;
+	double bad; /* iterations in a row whose R is far above */
 	float complex *object, *probe; /* good ones */
 	double (*s)[2];
 	long iteration;
@@ -98,7 +100,8 @@ static void keep_good(struct ptycho *p, struct watch *w, const float complex *ob
 	w->iteration = p->iteration;
 }
 
-/* Is the state sound?  1 yes, 0 no after reporting why, -1 after an error.  An object that is not finite shows in its change. */
+/* Is the state sound?  1 yes, 0 no after reporting why, -1 after an error.  One bad R is no divergence: the first step of ml, or of
+ * the probe, may lift it far above the best one, and it falls again.  An object that is not finite shows in its change. */
 static int sound(struct ptycho *p, struct watch *w, const struct ptycho_row *row)
 {
 	double power;
@@ -121,7 +124,8 @@ static int sound(struct ptycho *p, struct watch *w, const struct ptycho_row *row
 		return 1;
 	if (isnan(w->first))
 		w->first = w->best = row->R;
-	if (row->R > 1.5 * w->first && row->R > 3 * w->best) {
+	w->bad = row->R > 1.5 * w->first && row->R > 3 * w->best ? w->bad + 1 : 0;
+	if (w->bad >= PATIENCE) {
 		error("iteration %ld: R is %g after %g at first and %g at best, expected it to fall: the state after "
 		      "iteration %ld is written",
 		      row->iteration, row->R, w->first, w->best, w->iteration);
@@ -151,9 +155,10 @@ static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long
 
 	if (ptycho_read(p, r->object, r->probe) != 0)
 		return -1;
-	if (r->ops->watchdog && j % KEEP_EVERY == 0)
+	if (r->ops->watchdog && j % KEEP_EVERY == 0 && !(r->watch.bad > 0))
 		keep_good(p, &r->watch, r->object, r->probe);
-	if (s->engine->iterate(p, s, j, r->kept, &row) != 0 || changes(p, r->object, r->probe, &row) != 0)
+	if (background_begin(p) != 0 || s->engine->iterate(p, s, j, r->kept, &row) != 0 || background_end(p) != 0 ||
+	    changes(p, r->object, r->probe, &row) != 0)
 		return -1;
 	if (r->ops->watchdog)
 		good = sound(p, &r->watch, &row);
@@ -186,7 +191,7 @@ int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 	struct watch *w = &at->run->watch;
 	size_t n = p->n, m = p->modes;
 	double number[] = { (double)p->shift[0], (double)p->shift[1], p->gauge, w->first, w->best, w->power,
-			    (double)w->iteration };
+			    (double)w->iteration, w->bad };
 
 	if (visit_buf(p->object, "object", 1, p->h, 2 * p->w, visit, arg) != 0 ||
 	    visit_buf(p->probe, "probe", m, n, 2 * n, visit, arg) != 0 ||
@@ -199,6 +204,8 @@ int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 	    visit(arg, "good_probe", w->probe, DT_F32, m, n, 2 * n) != 0 ||
 	    visit(arg, "good_windows", w->s, DT_F64, 1, p->k, 2) != 0)
 		return -1;
+	if (p->seen && visit_buf(p->background, "background", 1, n, n, visit, arg) != 0)
+		return -1;
 	for (int a = 0; a < 2; a++)
 		p->shift[a] = (long)number[a];
 	p->gauge = number[2];
@@ -206,6 +213,7 @@ int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 	w->best = number[4];
 	w->power = number[5];
 	w->iteration = (long)number[6];
+	w->bad = number[7];
 	return at->s->engine->visit ? at->s->engine->visit(p, at->run->kept, visit, arg) : 0;
 }
 
@@ -280,9 +288,11 @@ int chain_rescale_probe(struct ptycho *p)
 	if (model_all_errors(p) != 0)
 		return -1;
 	for (size_t k = 0; k < p->k; k++) {
-		measured += p->err[k][ERR_I];
-		model += p->err[k][ERR_MODEL];
+		measured += p->err[k][ERR_I] - p->err[k][ERR_BACKGROUND];
+		model += p->err[k][ERR_BEAM];
 	}
+	if (!(measured > 0))
+		return error("the background has %g photons more than the frames, expected fewer", -measured);
 	if (!(model > 0))
 		return error("start probe and object give no light, expected a probe with power");
 	v = buf_map(p->probe, MAP_READ | MAP_WRITE);

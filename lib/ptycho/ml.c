@@ -105,7 +105,7 @@ static int gradients(struct ptycho *p, const struct stage *s, bool object, bool 
 		if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 ||
 		    model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0 ||
 		    dev_run(p->d, "ml_weight", PLANES(p), ARG(p->wave), ARG(p->measured),
-			    ARG(p->window), INT(p->n), INT(p->modes), INT(p->count),
+			    ARG(p->background), ARG(p->window), INT(p->n), INT(p->modes), INT(p->count),
 			    INT(p->frames->u16), INT(s->noise), FLOAT(s->floor)) != 0 ||
 		    model_backward(p, p->wave) != 0)
 			return -1;
@@ -212,7 +212,7 @@ static int line(struct ptycho *p, const struct stage *s, struct ml *k, double *t
 		    model_forward(p, p->wave) != 0 || model_forward(p, k->a) != 0 ||
 		    (both && model_forward(p, k->b) != 0) ||
 		    dev_run(p->d, "ml_line", LANES(p), ARG(p->wave), ARG(k->a), ARG(k->b),
-			    ARG(p->measured), ARG(p->window), ARG(p->rows), INT(p->n),
+			    ARG(p->measured), ARG(p->background), ARG(p->window), ARG(p->rows), INT(p->n),
 			    INT(p->modes), INT(p->count), INT(p->frames->u16), INT(s->noise),
 			    FLOAT(s->floor), INT(both), LOCAL(8 * 16 * sizeof(float))) != 0 ||
 		    add_line(p, sum) != 0)

@@ -260,13 +260,19 @@ int model_rows(struct ptycho *p, int sums, double (*out)[SUMS])
 
 static int replace(struct ptycho *p, struct buf *wave, bool update)
 {
-	double(*sum)[SUMS] = mem_new(p->count, sizeof *sum);
-	int rc = dev_run(p->d, "ptycho_replace", LANES(p), ARG(wave), ARG(p->measured), ARG(p->window), ARG(p->rows),
-			 INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
-			 LOCAL(8 * 16 * sizeof(float)));
+	double(*sum)[SUMS];
+	int rc;
 
-	if (rc == 0)
-		rc = model_rows(p, ERR_SUMS, sum);
+	if (p->estimating && dev_run(p->d, "ptycho_background", PLANES(p, 1), ARG(p->ratio), ARG(p->seen), ARG(wave),
+				     ARG(p->measured), ARG(p->background), ARG(p->window), INT(p->n), INT(p->modes),
+				     INT(p->count), INT(p->frames->u16)) != 0)
+		return -1;
+	if (dev_run(p->d, "ptycho_replace", LANES(p), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
+		    ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
+		    LOCAL(8 * 16 * sizeof(float))) != 0)
+		return -1;
+	sum = mem_new(p->count, sizeof *sum);
+	rc = model_rows(p, ERR_SUMS, sum);
 	for (size_t b = 0; b < p->count && rc == 0; b++)
 		memcpy(p->err[p->member[b]], sum[b], sizeof *p->err);
 	free(sum);
@@ -285,8 +291,8 @@ int model_replace(struct ptycho *p, struct buf *wave)
 
 static int xi(struct ptycho *p, struct buf *wave, int pass)
 {
-	return dev_run(p->d, "ptycho_xi", LANES(p), ARG(wave), ARG(p->measured), ARG(p->window), ARG(p->par),
-		       ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(pass),
+	return dev_run(p->d, "ptycho_xi", LANES(p), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
+		       ARG(p->par), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(pass),
 		       LOCAL(8 * 16 * sizeof(float)));
 }
 

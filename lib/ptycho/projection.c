@@ -243,12 +243,12 @@ static int write_factors(struct ptycho *p, struct buf *factor, double bound)
 static int detector(struct ptycho *p, struct buf *factor, double bound)
 {
 	if (dev_run(p->d, "projection_deviation", LANES(p), ARG(p->wave), ARG(p->measured),
-		    ARG(p->window), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count),
+		    ARG(p->background), ARG(p->window), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count),
 		    INT(p->frames->u16), LOCAL(8 * 16 * sizeof(float))) != 0 ||
 	    write_factors(p, factor, bound) != 0)
 		return -1;
 	return dev_run(p->d, "projection_relax", PLANES(p), ARG(p->wave), ARG(p->measured),
-		       ARG(p->window), ARG(factor), INT(p->n), INT(p->modes), INT(p->count),
+		       ARG(p->background), ARG(p->window), ARG(factor), INT(p->n), INT(p->modes), INT(p->count),
 		       INT(p->frames->u16));
 }
 

@@ -108,7 +108,8 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 void ptycho_clear(struct ptycho *p)
 {
 	struct buf *all[] = { p->object, p->probe, p->measured, p->window, p->par, p->wave, p->shifted, p->scratch,
-			      p->probe_f, p->rows, p->top, p->tile, p->cover, p->U, p->W, p->g, p->V };
+			      p->probe_f, p->rows, p->top, p->tile, p->cover, p->U, p->W, p->g, p->V,
+			      p->background, p->ratio, p->seen };
 
 	positions_free(p);
 	for (size_t i = 0; i < sizeof p->fft / sizeof p->fft[0]; i++) {

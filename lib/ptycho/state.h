@@ -42,8 +42,8 @@ struct ptycho_row {
 	long shift[2];			/* summed recentring */
 };
 
-/* Sums over valid pixels of one frame: |A - d|, d, (A - d)^2, I, deviance, number of pixels, I_m. */
-enum { ERR_ABS, ERR_D, ERR_SQUARE, ERR_I, ERR_NLL, ERR_PIXELS, ERR_MODEL, ERR_SUMS };
+/* Sums over valid pixels of one frame: |A - d|, d, (A - d)^2, I, deviance, number of pixels, photons of the beam, of the background. */
+enum { ERR_ABS, ERR_D, ERR_SQUARE, ERR_I, ERR_NLL, ERR_PIXELS, ERR_BEAM, ERR_BACKGROUND, ERR_SUMS };
 
 struct ptycho {
 	struct dev *d;
@@ -65,6 +65,12 @@ struct ptycho {
 	const struct frames *frames;	/* the caller's; data may be freed when `resident` */
 	bool resident;
 	struct buf *measured;		/* [k or room][n][n] */
+
+	/* ---- photons without coherence: added to the beam's in every model intensity; NULL: none (background.h) */
+	struct buf *background;		/* [n][n] float, the beam at (0,0) */
+	struct buf *ratio, *seen;	/* [n][n] sums of an iteration that estimates it, else NULL */
+	bool estimating;		/* they are being summed */
+	long background_start;		/* first iteration that changes it */
 
 	/* ---- the batch at hand: set by model_batch, with room for `room` frames */
 	size_t room, count;
