@@ -1,5 +1,5 @@
 /* K-Planes against plain C in double: the numerical vectors of the specification, every gradient
- * against central differences of the double function, borders, random numbers, steps.  Tolerances:
+ * against central differences of the double function, borders, random numbers.  Tolerances:
  * (2e-6 + 1e-7 n) of the largest value for values, (4e-6 + 1e-7 n) for gradients, n the largest
  * extent: a float32 coordinate knows its grid index to n ulp. */
 #include <math.h>
@@ -9,157 +9,10 @@
 #include "base/mem.h"
 #include "kplanes/fit.h"
 #include "math/random.h"
+#include "tests/ref-kplanes.h"
 #include "tests/tap.h"
 
 static struct dev *d;
-
-static bool near(double got, double want, double tol)
-{
-	return fabs(got - want) <= tol * fmax(1, fabs(want));
-}
-
-/* the largest |got - want| over the largest |want| */
-static double off(const float *got, const double *want, size_t n)
-{
-	double worst = 0, top = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		worst = fmax(worst, isfinite(got[i]) ? fabs((double)got[i] - want[i]) : INFINITY);
-		top = fmax(top, fabs(want[i]));
-	}
-	return top > 0 ? worst / top : worst;
-}
-
-/* ---- the reference */
-
-struct ref {
-	size_t t, c, levels, size[KP_LEVELS][2];
-	double rot[8][9], *planes[KP_LEVELS];
-};
-
-static double bilinear(const double *v, size_t h, size_t w, double gw, double gh)
-{
-	double x = fmin(fmax((gw + 1) / 2 * (double)(w - 1), 0), (double)(w - 1));
-	double y = fmin(fmax((gh + 1) / 2 * (double)(h - 1), 0), (double)(h - 1));
-	size_t x0 = w > 1 ? (size_t)fmin(floor(x), (double)(w - 2)) : 0, x1 = w > 1 ? x0 + 1 : 0;
-	size_t y0 = h > 1 ? (size_t)fmin(floor(y), (double)(h - 2)) : 0, y1 = h > 1 ? y0 + 1 : 0;
-
-	x -= (double)x0;
-	y -= (double)y0;
-	return (1 - y) * ((1 - x) * v[y0 * w + x0] + x * v[y0 * w + x1]) +
-	       y * ((1 - x) * v[y1 * w + x0] + x * v[y1 * w + x1]);
-}
-
-static void ref_features(const struct ref *r, const double p[3], double *out)
-{
-	for (size_t l = 0; l < r->levels; l++)
-		for (size_t t = 0; t < r->t; t++) {
-			size_t h = r->size[l][0], w = r->size[l][1];
-			double q[3];
-
-			for (int i = 0; i < 3; i++)
-				q[i] = r->rot[t][3 * i] * p[0] + r->rot[t][3 * i + 1] * p[1] +
-				       r->rot[t][3 * i + 2] * p[2];
-			for (size_t c = 0; c < r->c; c++) {
-				const double *v = r->planes[l] + (3 * t * r->c + c) * h * w;
-
-				*out++ = bilinear(v, h, w, q[0], q[1]) *
-					 bilinear(v + r->c * h * w, h, w, q[2], q[0]) *
-					 bilinear(v + 2 * r->c * h * w, h, w, q[1], q[2]);
-			}
-		}
-}
-
-/* sum of up feature over points */
-static double ref_sum(const struct ref *r, const double *pts, size_t n, const float *up)
-{
-	size_t f = r->levels * r->t * r->c;
-	double *v = mem_new(f, sizeof *v), sum = 0;
-
-	for (size_t b = 0; b < n; b++) {
-		ref_features(r, pts + 3 * b, v);
-		for (size_t i = 0; i < f; i++)
-			sum += v[i] * (double)up[b * f + i];
-	}
-	free(v);
-	return sum;
-}
-
-static struct ref ref_of(const struct kplanes_model *m)
-{
-	struct ref r = { .t = m->rotations, .c = m->channels, .levels = m->levels };
-
-	for (size_t t = 0; t < r.t; t++)
-		for (int i = 0; i < 9; i++)
-			r.rot[t][i] = (double)m->rot[t][i];
-	for (size_t l = 0; l < r.levels; l++) {
-		memcpy(r.size[l], m->size[l], sizeof r.size[l]);
-		r.planes[l] = mem_new(kplanes_texels(m, l), sizeof(double));
-		for (size_t i = 0; i < kplanes_texels(m, l); i++)
-			r.planes[l][i] = (double)m->planes[l][i];
-	}
-	return r;
-}
-
-static void ref_clear(struct ref *r)
-{
-	for (size_t l = 0; l < r->levels; l++)
-		free(r->planes[l]);
-}
-
-/* How near the point comes to a texel line, in texels: derivatives jump there. */
-static double to_line(const struct ref *r, const double p[3])
-{
-	double least = 1;
-
-	for (size_t l = 0; l < r->levels; l++)
-		for (size_t t = 0; t < r->t; t++)
-			for (int i = 0; i < 3; i++)
-				for (int k = 0; k < 2; k++) {
-					const double *a = r->rot[t] + 3 * i;
-					double x = (a[0] * p[0] + a[1] * p[1] + a[2] * p[2] + 1) /
-						   2 * (double)(r->size[l][k] - 1);
-
-					least = fmin(least,
-						     r->size[l][k] > 1 ? fabs(x - rint(x)) : 1);
-				}
-	return least;
-}
-
-/* ---- models */
-
-static struct kplanes_model model(size_t t, size_t c, size_t levels, const size_t size[][2])
-{
-	struct kplanes_model m = { .rotations = t,
-				   .channels = c,
-				   .levels = levels,
-				   .shape = { 3, 4, 5 },
-				   .scale = 1,
-				   .has_quat = true };
-
-	for (size_t l = 0; l < levels; l++)
-		memcpy(m.size[l], size[l], sizeof m.size[l]);
-	kplanes_random(&m, 5);
-	for (size_t k = 0; k < t; k++) {
-		kplanes_shoemake(7, k, m.quat[k]);
-		kplanes_rotation(m.quat[k], m.rot[k]);
-	}
-	return m;
-}
-
-/* the planes of section 8 of the specification, R of a quaternion */
-static struct kplanes_model small(const float quat[4])
-{
-	static const float planes[18] = { 1, 2, 3, 4, 5, 6, 2, 0, 1, 1, 3, 5, 1, 1, 2, 0, 2, 4 };
-	struct kplanes_model m = model(1, 1, 1, (const size_t[][2]){ { 2, 3 } });
-
-	memcpy(m.planes[0], planes, sizeof planes);
-	memcpy(m.quat[0], quat, sizeof m.quat[0]);
-	kplanes_rotation(quat, m.rot[0]);
-	return m;
-}
-
-/* ---- tests */
 
 static void test_vectors(void)
 {
@@ -186,7 +39,7 @@ static void test_vectors(void)
 	static const double row[3] = { 5.127890625, -2.5639453125, 1.025578125 };
 	static const double dq[4] = { -1.4162045032, -16.1257019764, 19.4651140896, -2.7475259792 };
 	const float p[3] = { .5f, -.25f, .1f }, beyond[3] = { 1, -.25f, 2 };
-	struct kplanes_model m = small(identity);
+	struct kplanes_model m = model_small(identity);
 	struct kp_field f;
 	float v, dp[3], planes[18], *to[1] = { planes }, taps[12], sum[4];
 	double dr[1][9], tv[1], values[4], slope, got[4],
@@ -225,7 +78,7 @@ static void test_vectors(void)
 	kp_field_clear(&f);
 	kplanes_clear(&m);
 
-	m = small(tilted);
+	m = model_small(tilted);
 	kp_field_init(&f, d, &m);
 	kp_features(&f, p, 1, &v);
 	kp_gradient(&f, p, 1, &one, NULL, dp, dr);
@@ -274,43 +127,6 @@ static void test_random(void)
 	kplanes_clear(&m);
 }
 
-static void test_steps(void)
-{
-	static const double g[3] = { 1, 2, -1 },
-			    want[2][3] = { { -.1, -.1965182, -.2385271 },
-					   { -.1056452, -.2019399, -.1645086 } };
-
-	for (int o = OPTIMISER_ADAM; o <= OPTIMISER_NADAM; o++) {
-		double m = 0, v = 0, product = 1, twin = 1;
-		struct buf *b[4];
-		float x = 0, y;
-		bool host = true, device = true;
-		uint64_t n = 1;
-
-		for (int i = 0; i < 4; i++) {
-			b[i] = buf_new(d, 4);
-			buf_zero(b[i]);
-		}
-		for (long k = 1; k <= 3; k++) {
-			struct fit_step s = fit_step((enum optimiser)o, k, .1, &product);
-			float gf = (float)g[k - 1];
-
-			(void)fit_step((enum optimiser)o, k, .1, &twin);
-			fit_update(&s, &x, &g[k - 1], &m, &v, 1);
-			buf_write(b[1], 0, &gf, 4);
-			dev_run(d, "kp_update", NDRANGE1(1), ARG(b[0]), ARG(b[1]), ARG(b[2]),
-				ARG(b[3]), ARG(n), FLOAT(s.cg), FLOAT(s.cm), FLOAT(s.cv));
-			buf_read(b[0], 0, &y, 4);
-			host &= near((double)x, want[o][k - 1], 1e-7);
-			device &= near((double)y, want[o][k - 1], 2e-7);
-		}
-		ok(host && device && twin == product, "three steps of %s, on host and device",
-		   o ? "NAdam" : "Adam");
-		for (int i = 0; i < 4; i++)
-			buf_free(b[i]);
-	}
-}
-
 static double difference(struct ref *r, double *x, double step, const double *pts, size_t n,
 			 const float *up)
 {
@@ -347,7 +163,7 @@ static void test_model(const char *name, struct kplanes_model *m)
 				(float)((double)(rng_key(3, 9, k++) >> 40) * 0x1p-24 * 2.6 - 1.3);
 			pts[3 * b + a] = (double)p[3 * b + a];
 		}
-		b += to_line(&r, pts + 3 * b) > 1e-3;
+		b += ref_to_line(&r, pts + 3 * b) > 1e-3;
 	}
 	for (size_t i = 0; i < f * POINTS; i++)
 		up[i] = (float)((double)(rng_key(3, 10, i) >> 40) * 0x1p-23 - 1);
@@ -431,7 +247,7 @@ static void test_quaternions(void)
 static void test_border(void)
 {
 	static const float at[5] = { -3, -1, 0, 1, 2 };
-	struct kplanes_model m = model(1, 4, 1, (const size_t[][2]){ { 4, 6 } });
+	struct kplanes_model m = model_random(1, 4, 1, (const size_t[][2]){ { 4, 6 } });
 	struct kp_field f;
 	float p[375], inside[375], v[500], w[500], up[500], dp[375];
 	bool same = true, zero = true, slope = false;
@@ -472,7 +288,7 @@ static void test_border(void)
  */
 static void test_plane_tv(void)
 {
-	struct kplanes_model m = model(2, 4, 2, (const size_t[][2]){ { 5, 7 }, { 1, 6 } });
+	struct kplanes_model m = model_random(2, 4, 2, (const size_t[][2]){ { 5, 7 }, { 1, 6 } });
 	float *g[2] = { mem_new(kplanes_texels(&m, 0), 4), mem_new(kplanes_texels(&m, 1), 4) };
 	double tv[2], side[2][2], worst = 0, top = 0;
 	struct kp_field f;
@@ -506,38 +322,10 @@ static void test_plane_tv(void)
 	free(g[1]);
 }
 
-static void test_volume_tv(void)
-{
-	double v[12] = { 1, 2, 2, 1.5, 2, 2, .5, 3, 2, 1, 1, 2 }, g[12], worst = 0;
-
-	fit_volume_tv(v, 3, .25, 2, g);
-	for (int i = 0; i < 12; i++) {
-		double was = v[i], a, b;
-
-		if (i % 3 == 2)
-			continue;
-		v[i] = was + 1e-5;
-		a = fit_volume_tv(v, 3, .25, 2, NULL);
-		v[i] = was - 1e-5;
-		b = fit_volume_tv(v, 3, .25, 2, NULL);
-		v[i] = was;
-		worst = fmax(worst, fabs((a - b) / 1e-5 - g[i]));
-	}
-	ok(worst < 1e-7, "the volume term's derivative by its taps (%.2g)", worst);
-	ok(g[2] == 0 && g[5] == 0 && g[8] == 0 && g[11] == 0, "is 0 where the four are equal");
-	for (double a = -40; a < 40; a += .37) {
-		double s, t, up = fit_activation(ACTIVATION_SOFTPLUS, a + 1e-5, &t),
-			     lo = fit_activation(ACTIVATION_SOFTPLUS, a - 1e-5, &t);
-
-		fit_activation(ACTIVATION_SOFTPLUS, a, &s);
-		worst = fmax(worst, fabs((up - lo) / 2e-5 - s));
-	}
-	ok(worst < 1e-6, "and softplus has its slope (%.2g)", worst);
-}
-
 static void test_text(void)
 {
-	struct kplanes_model m = model(2, 4, 2, (const size_t[][2]){ { 5, 7 }, { 1, 6 } }), n;
+	struct kplanes_model m = model_random(2, 4, 2, (const size_t[][2]){ { 5, 7 }, { 1, 6 } }),
+			     n;
 	char *text = kplanes_text(&m),
 	     *longer = mem_printf("%sunknown = 1\nweight.99 = 2\n[other]\nformat = 3\n", text),
 	     *cut;
@@ -563,8 +351,8 @@ static void test_text(void)
 /* Two levels of one size are one level of twice the channels. */
 static void test_levels(void)
 {
-	struct kplanes_model two = model(2, 4, 2, (const size_t[][2]){ { 5, 6 }, { 5, 6 } });
-	struct kplanes_model one = model(2, 8, 1, (const size_t[][2]){ { 5, 6 } });
+	struct kplanes_model two = model_random(2, 4, 2, (const size_t[][2]){ { 5, 6 }, { 5, 6 } });
+	struct kplanes_model one = model_random(2, 8, 1, (const size_t[][2]){ { 5, 6 } });
 	float p[300], a[1600], b[1600];
 	struct kp_field f;
 	bool same = true;
@@ -594,7 +382,7 @@ static void test_levels(void)
 static void test_same_bytes(void)
 {
 	static const int settings[][2] = { { 1, 0 }, { 2, 32 }, { 2, 64 }, { 2, 256 } };
-	struct kplanes_model m = model(2, 8, 1, (const size_t[][2]){ { 9, 13 } });
+	struct kplanes_model m = model_random(2, 8, 1, (const size_t[][2]){ { 9, 13 } });
 	size_t n = 3000, f = kplanes_features(&m), texels = kplanes_texels(&m, 0);
 	float *p = mem_new(3 * n, 4), *up = mem_new(n * f, 4),
 	      *g[2] = { mem_new(texels, 4), mem_new(texels, 4) };
@@ -638,26 +426,24 @@ int main(void)
 		return done_testing();
 	test_vectors();
 	test_random();
-	test_steps();
 	test_quaternions();
 	test_border();
 	test_plane_tv();
-	test_volume_tv();
 	test_text();
 	test_levels();
-	m = model(2, 3, 2, (const size_t[][2]){ { 7, 9 }, { 13, 5 } });
+	m = model_random(2, 3, 2, (const size_t[][2]){ { 7, 9 }, { 13, 5 } });
 	test_model("3 channels, 2 levels", &m);
 	kplanes_clear(&m);
-	m = model(3, 4, 1, (const size_t[][2]){ { 6, 6 } });
+	m = model_random(3, 4, 1, (const size_t[][2]){ { 6, 6 } });
 	test_model("4 channels", &m);
 	kplanes_clear(&m);
-	m = model(1, 16, 1, (const size_t[][2]){ { 5, 11 } });
+	m = model_random(1, 16, 1, (const size_t[][2]){ { 5, 11 } });
 	test_model("16 channels", &m);
 	kplanes_clear(&m);
-	m = model(2, 2, 3, (const size_t[][2]){ { 1, 6 }, { 6, 1 }, { 1, 1 } });
+	m = model_random(2, 2, 3, (const size_t[][2]){ { 1, 6 }, { 6, 1 }, { 1, 1 } });
 	test_model("planes of one row, one column, one texel", &m);
 	kplanes_clear(&m);
-	m = model(1, 8, 1, (const size_t[][2]){ { 4, 4 } });
+	m = model_random(1, 8, 1, (const size_t[][2]){ { 4, 4 } });
 	m.rot[0][1] += .5f;
 	test_model("a frame that is no rotation", &m);
 	kplanes_clear(&m);

@@ -314,22 +314,50 @@ static int update(struct fit *f, long k, double db, double (*dr)[9])
 	return buf_write(f->field.rot, 0, m->rot, m->rotations * 36);
 }
 
-static int iterate(struct fit *f, const char *name, long k, double *mse, double *plane_tv,
-		   double *volume_tv)
+/* Terms and gradients at m for the batch of iteration k; 1: the loss is not finite. */
+static int evaluate(struct fit *f, long k, struct fit_terms *t, double *db, double (*dr)[9])
+{
+	if (gather(f, k) != 0 || send_weights(f, k) != 0 ||
+	    kp_batch_values(&f->batch, f->m->bias) != 0 ||
+	    losses(f, &t->mse, &t->volume_tv, db) != 0)
+		return -1;
+	if (!isfinite(t->mse) || !isfinite(t->volume_tv))
+		return 1;
+	if (backward(f, k, dr, &t->plane_tv) != 0)
+		return -1;
+	return isfinite(t->plane_tv) ? 0 : 1;
+}
+
+static int iterate(struct fit *f, const char *name, long k, struct fit_terms *t)
 {
 	double dr[KP_ROTATIONS][9] = { { 0 } }, db;
-	int rc;
+	int rc = evaluate(f, k, t, &db, dr);
 
-	if (gather(f, k) != 0 || send_weights(f, k) != 0 ||
-	    kp_batch_values(&f->batch, f->m->bias) != 0 || losses(f, mse, volume_tv, &db) != 0)
-		return -1;
-	if (!isfinite(*mse) || !isfinite(*volume_tv))
-		return error("'%s': diverged at iteration %ld, expected a finite loss", name, k);
-	if (backward(f, k, dr, plane_tv) != 0)
-		return -1;
-	rc = isfinite(*plane_tv) ? update(f, k, db, dr) : 1;
+	if (rc == 0)
+		rc = update(f, k, db, dr);
 	if (rc > 0)
 		return error("'%s': diverged at iteration %ld, expected a finite loss", name, k);
+	return rc;
+}
+
+int fit_gradient(struct dev *d, struct kplanes_model *m, const float *volume,
+		 const struct fit_opts *o, long k, struct fit_terms *terms, struct fit_slopes *s)
+{
+	struct fit f = { .d = d, .m = m, .o = o, .volume = volume };
+	double dr[KP_ROTATIONS][9] = { { 0 } };
+	int rc = -1;
+
+	if (fit_init(&f) != 0 || evaluate(&f, k, terms, &s->bias, dr) != 0)
+		goto done;
+	for (size_t l = 0; l < m->levels; l++)
+		if (kp_download(m, l, f.grad[l], s->planes[l]) != 0)
+			goto done;
+	memcpy(s->weight, f.dw, kplanes_features(m) * sizeof *f.dw);
+	for (size_t t = 0; t < m->rotations; t++)
+		kplanes_quaternion_gradient(m->quat[t], dr[t], s->quat[t]);
+	rc = 0;
+done:
+	fit_clear(&f);
 	return rc;
 }
 
@@ -347,12 +375,12 @@ int kplanes_fit(struct dev *d, const char *name, struct kplanes_model *m, const 
 	if (fit_init(&f) != 0)
 		goto done;
 	for (long k = 1; k <= o->iters; k++) {
-		double mse = 0, plane_tv = 0, volume_tv = 0;
+		struct fit_terms t = { 0 };
 
-		if (iterate(&f, name, k, &mse, &plane_tv, &volume_tv) != 0)
+		if (iterate(&f, name, k, &t) != 0)
 			goto done;
 		if (report)
-			report(arg, k, mse, o->tv_plane > 0 ? plane_tv : 0, volume_tv);
+			report(arg, k, t.mse, o->tv_plane > 0 ? t.plane_tv : 0, t.volume_tv);
 	}
 	for (size_t l = 0; l < m->levels; l++)
 		if (kp_download(m, l, f.field.planes[l], m->planes[l]) != 0)

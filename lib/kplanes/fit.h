@@ -30,6 +30,19 @@ typedef void fit_report(void *arg, long iter, double mse, double plane_tv, doubl
  * is not finite: "diverged at iteration k"). */
 int kplanes_fit(struct dev *d, const char *name, struct kplanes_model *m, const float *volume,
 		const struct fit_opts *o, fit_report *report, void *arg);
+/* The objective's terms, unweighted, and its gradient. */
+struct fit_terms {
+	double mse, plane_tv, volume_tv;
+};
+struct fit_slopes {
+	float *planes[KP_LEVELS]; /* as m's, the caller's */
+	double *weight, bias;	  /* [features], the caller's */
+	double (*quat)[4];	  /* [rotations], the caller's */
+};
+/* Both at m for the batch of iteration k, as kplanes_fit has them before its step k.  Blocks.  0,
+ * or -1 (also if a term is not finite). */
+int fit_gradient(struct dev *d, struct kplanes_model *m, const float *volume,
+		 const struct fit_opts *o, long k, struct fit_terms *terms, struct fit_slopes *s);
 size_t fit_bytes(const struct kplanes_model *m, const struct fit_opts *o); /* on the device */
 
 /* The mean over points of the length of the gradient, from values [4][n] at the points and at h
