@@ -8,6 +8,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "ptycho/engine.h"
+#include "ptycho/order.h"
 
 enum { MOST_FRAMES = 512, ITERATIONS = 6, BATCH = 8 };
 static const double tie_share = 0.005;
@@ -26,52 +27,6 @@ void orientation_turn(enum d4 op, size_t n, size_t pixel_bytes, const void *from
 			u = (u + n - n / 2) % n;
 			memcpy(target + (y * n + x) * pixel_bytes, source + (v * n + u) * pixel_bytes, pixel_bytes);
 		}
-}
-
-/* ---- which frames */
-
-struct distance {
-	double square;
-	size_t frame;
-};
-
-static int nearer(const void *a, const void *b)
-{
-	const struct distance *p = a, *q = b;
-
-	if (p->square != q->square)
-		return p->square < q->square ? -1 : 1;
-	return p->frame < q->frame ? -1 : p->frame > q->frame;
-}
-
-static int lower(const void *a, const void *b)
-{
-	const size_t *p = a, *q = b;
-
-	return *p < *q ? -1 : *p > *q;
-}
-
-/* The frames nearest to the mean position, ascending; their number. */
-static size_t choose(const double (*pos)[2], size_t k, size_t *frame)
-{
-	struct distance *all = mem_new(k, sizeof *all);
-	double mean[2] = { 0, 0 };
-	size_t n = k < MOST_FRAMES ? k : MOST_FRAMES;
-
-	for (size_t i = 0; i < k; i++)
-		for (int a = 0; a < 2; a++)
-			mean[a] += pos[i][a] / (double)k;
-	for (size_t i = 0; i < k; i++) {
-		double dy = pos[i][0] - mean[0], dx = pos[i][1] - mean[1];
-
-		all[i] = (struct distance){ dy * dy + dx * dx, i };
-	}
-	qsort(all, k, sizeof *all, nearer);
-	for (size_t i = 0; i < n; i++)
-		frame[i] = all[i].frame;
-	qsort(frame, n, sizeof *frame, lower);
-	free(all);
-	return n;
 }
 
 /* ---- one orientation */
@@ -148,9 +103,11 @@ static void rank(const double R[D4_COUNT], struct orientation table[D4_COUNT])
 static int scan_init(struct scan *c, const double (*pos)[2])
 {
 	const struct frames *f = c->all;
-	size_t bytes = f->u16 ? sizeof(uint16_t) : sizeof(float), k = choose(pos, f->k, c->frame), canvas;
+	size_t bytes = f->u16 ? sizeof(uint16_t) : sizeof(float), canvas;
+	size_t k = f->k < MOST_FRAMES ? f->k : MOST_FRAMES;
 	double(*chosen)[2] = mem_new(k, sizeof *chosen);
 
+	order_nearest(pos, f->k, k, c->frame);
 	for (size_t i = 0; i < k; i++)
 		memcpy(chosen[i], pos[c->frame[i]], sizeof chosen[i]);
 	c->s = mem_new(k, sizeof *c->s);
