@@ -72,9 +72,9 @@ interrupt() {	# SIGNAL DIR: starts a run, sends the signal after up to 0.4 s
 }
 times=$(slow && echo 12 || echo 4)
 ok 'SIGKILL at any instant: outputs whole or absent' "for n in \$(seq $times); do interrupt KILL kill\$n || exit 1; done"
-ok 'after each of them --resume ends with the bytes of an undisturbed run' \
+ok 'after each of them --resume ends with the bytes of an undisturbed run, and nothing else' \
 	"for n in \$(seq $times); do
-		$recon --resume -O kill\$n --tilt-out kill\$n/tilts.csv stacks/*.tif && same kill\$n/tilts.csv whole.csv && rm kill\$n/tilts.csv && equal want kill\$n || exit 1
+		$recon --resume -O kill\$n --tilt-out kill\$n/tilts.csv stacks/*.tif && same kill\$n/tilts.csv whole.csv && rm kill\$n/tilts.csv && equal want kill\$n && whole kill\$n || exit 1
 		[ ! -e kill\$n/tilts.csv.journal ] || exit 1
 	 done"
 ok 'SIGTERM and SIGINT: the same, and no temporary stays' \

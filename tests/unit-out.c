@@ -152,6 +152,29 @@ static void test_signal(int sig, const char *name)
 	   "%s removes both temporaries and leaves the older file", name);
 }
 
+/* A killed child's temporary goes, an open one and what only looks like one stay. */
+static void test_sweep(void)
+{
+	struct out *mine;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		out_open("killed");
+		raise(SIGKILL);
+	}
+	waitpid(pid, &status, 0);
+	ok(entries() == 2, "SIGKILL leaves a temporary");
+	mine = out_open("mine");
+	fclose(fopen(".note.0123456789abcdef.tmpx", "w"));
+	fclose(fopen(".0123456789abcdef.tmp", "w"));
+	out_sweep("b");
+	ok(entries() == 4, "a sweep removes it, and neither an open one nor others' files (%d entries)", entries());
+	ok(out_commit(mine) == 0 && unlink("mine") == 0, "the open one becomes its file");
+	unlink(".note.0123456789abcdef.tmpx");
+	unlink(".0123456789abcdef.tmp");
+}
+
 static void test_exit(void)
 {
 	pid_t pid = fork();
@@ -287,6 +310,7 @@ int main(void)
 	test_signal(SIGTERM, "SIGTERM");
 	test_signal(SIGHUP, "SIGHUP");
 	test_signal(SIGPIPE, "SIGPIPE");
+	test_sweep();
 	test_exit();
 	test_limit();
 	test_stdout();

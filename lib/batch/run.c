@@ -12,6 +12,7 @@
 #include "batch/common.h"
 #include "batch/journal.h"
 #include "batch/progress.h"
+#include "io/out.h"
 #include "io/provenance.h"
 #include "io/tiffio.h"
 
@@ -336,6 +337,25 @@ static int print_plans(struct batch *b, const struct batch_ops *ops, void *tool)
 	return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* What killed runs left half written, in every folder of this run's results. */
+static void sweep(const struct batch *b)
+{
+	const char *last = NULL;
+
+	for (size_t t = 0; t < b->spec->n_tables; t++)
+		if (b->spec->tables[t].path)
+			out_sweep(b->spec->tables[t].path);
+	for (size_t k = 0; k < b->n_mine; k++) {
+		const char *path = b->jobs[b->order[k]].output, *slash = path ? strrchr(path, '/') : NULL;
+		size_t n = slash ? (size_t)(slash - path) : 0;
+
+		if (!path || (last && strncmp(last, path, n) == 0 && (n == 0 ? !strchr(last, '/') : strrchr(last, '/') == last + n)))
+			continue; /* the folder of the one before */
+		out_sweep(path);
+		last = path;
+	}
+}
+
 int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const char *device)
 {
 	struct run r = { .b = b, .ops = ops, .tool = tool };
@@ -349,6 +369,8 @@ int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const ch
 
 		j->provenance = provenance_of(b, j, device);
 	}
+	if (common.resume)
+		sweep(b);
 	if (start_journal(&r) != 0 || run_stages(&r) != 0)
 		goto done;
 	for (size_t i = 0; i < b->n; i++)

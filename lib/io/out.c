@@ -1,5 +1,6 @@
 #include "io/out.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -142,6 +144,7 @@ static int make_beside(struct out *o)
 		o->slot = NULL;
 		return -1;
 	}
+	flock(o->fd, LOCK_EX | LOCK_NB); /* until the program ends: see out_sweep */
 	atomic_store(&o->slot->state, ARMED);
 	return 0;
 }
@@ -156,6 +159,40 @@ static int open_beside(struct out *o)
 
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	return rc;
+}
+
+/* ".NAME.", 16 hexadecimal digits, ".tmp" */
+static bool is_temporary(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 22 && name[0] == '.' && name[n - 21] == '.' && strspn(name + n - 20, "0123456789abcdef") == 16 &&
+	       strcmp(name + n - 4, ".tmp") == 0;
+}
+
+void out_sweep(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? mem_printf("%.*s", (int)(slash + 1 - path), path) : mem_strdup("./");
+	DIR *d = opendir(folder);
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		char *file;
+		int fd;
+
+		if (!is_temporary(e->d_name))
+			continue;
+		file = mem_printf("%s%s", folder, e->d_name);
+		fd = open(file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlink(file);
+		if (fd >= 0)
+			close(fd);
+		free(file);
+	}
+	if (d)
+		closedir(d);
+	free(folder);
 }
 
 /* A file without a name, in the folder for temporaries. */

@@ -26,6 +26,9 @@ int out_commit(struct out *o);
 /* Closes, removes and frees o; fine on NULL. */
 void out_abort(struct out *o);
 
+/* Removes the temporaries that killed programs left in the folder of path.  Those of programs that live are locked, and stay.  Says nothing. */
+void out_sweep(const char *path);
+
 /* exit 2 message for a binary product on a terminal: "-" and isatty(stdout).  0, or -1 after
  * reporting */
 int out_check_binary(const char *path);
