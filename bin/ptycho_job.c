@@ -57,6 +57,8 @@ static size_t plan_extra(const struct work *w, const struct engine *e, size_t ro
 
 	if (w->o->engine.subpixel)
 		bytes += (e == &engine_ml ? 3 : 2) * room * waves + 2 * waves;
+	if (w->o->near_field)
+		bytes += area * sizeof(float complex);
 	if (w->o->engine.refine.on)
 		bytes += 2 * room * area * sizeof(float complex);
 	return bytes;
@@ -134,6 +136,17 @@ static int log_row(void *arg, struct ptycho *p, const struct ptycho_row *r)
 
 /* ---- computing */
 
+/* Beyond, light that left the frame on one side would come in on the other. */
+static void say_sampling(const struct work *w, const char *input)
+{
+	const struct optics *x = &w->o->engine.optics;
+	double n = (double)w->frames.n;
+
+	if (x->near_field && !propagator_sampled(w->frames.n, x->distance, x->wavelength, x->pixel))
+		warning("'%s': the near field at %.3g m is not sampled by %.0f pixels, expected at most %.3g m",
+			input, x->distance, n, n * x->pixel * x->pixel / x->wavelength);
+}
+
 static int begin(struct tool *t, struct job *j, struct ptycho *p)
 {
 	struct work *w = j->data;
@@ -146,6 +159,7 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes,
 			 w->probe);
 	preflight_say(j->input, &f);
+	say_sampling(w, j->input);
 	plan = plan_of(w, t->d, &room);
 	if (plan.blocks == 0)
 		return error("'%s': needs %zu bytes on the device for one frame at a time, "

@@ -66,6 +66,11 @@ const struct opt ptycho_options[] = {
 	  .help = "of the detector, after binning" },
 	{ OPT_REAL, "pixel", .real = &opts.scan.pixel_m, .unit = UNIT_METRE, .range = "(0,inf)",
 	  .arg = "P", .note = "none", .help = "of the object, instead of these" },
+	{ OPT_FLAG, "near-field", .flag = &opts.near_field,
+	  .help = "the detector is in the near field: frames are images" },
+	{ OPT_REAL, "focus-distance", .real = &opts.focus, .unit = UNIT_METRE, .range = "(0,inf)",
+	  .choices = "off=inf", .initial = "off", .arg = "F",
+	  .help = "of a cone, from its focus to the object; off: parallel beam" },
 	{ OPT_REAL, "position-scale", .real = opts.scan.scale, .values = 2, .range = "(0,inf)",
 	  .initial = "1,1", .arg = "SY,SX", .help = "factors of the positions about their mean" },
 	{ OPT_REAL, "position-rotation", .real = &opts.scan.rotation_rad, .unit = UNIT_ANGLE,
@@ -307,6 +312,40 @@ static int take_geometry(struct recon_options *o)
 	return 0;
 }
 
+/* The near field: a cone is brought to the parallel beam of the same Fresnel number. */
+static int take_near_field(struct recon_options *o)
+{
+	struct optics *x = &o->engine.optics;
+
+	*x = (struct optics){ 0 };
+	o->frames.near_field = o->near_field;
+	if (!o->near_field)
+		return isinf(o->focus) ? 0
+				       : error("'--focus-distance': no --near-field, expected both");
+	if (opt_exclude("near-field", "pixel") != 0 || opt_exclude("near-field", "dc") != 0)
+		return -1;
+	if (!(o->scan.wavelength_m > 0 && o->scan.distance_m > 0 && o->scan.detector_pixel_m > 0))
+		return error("'--near-field': expected --distance, --detector-pixel, and --energy "
+			     "or --wavelength");
+	if (o->orientations)
+		return error("'--orientation': scan in the near field, expected an orientation by "
+			     "name");
+	if (opt_given("recentre") && o->engine.recentre)
+		return error("'--recentre': in the near field, expected no such option: the frames "
+			     "show where the probe is");
+	if ((o->probe_kind == PROBE_DATA && strchr(o->probe, ':')) ||
+	    (o->probe_kind == PROBE_SCAN && opt_given("probe")))
+		return error("'--probe': '%s' in the near field, expected data, a file, disc or "
+			     "gauss",
+			     o->probe);
+	if (o->probe_kind == PROBE_SCAN)
+		o->probe_kind = PROBE_DATA;
+	*x = optics_near(o->scan.distance_m, o->focus, o->scan.detector_pixel_m,
+			 o->scan.wavelength_m);
+	o->scan.pixel_m = x->pixel;
+	return 0;
+}
+
 static int take_bounds(const struct recon_options *o)
 {
 	const struct ptycho_opts *e = &o->engine;
@@ -330,15 +369,16 @@ int ptycho_options_check(struct recon_options *o)
 	e->seed = (uint64_t)o->seed;
 	e->sequential = o->order;
 	e->subpixel = o->subpixel;
-	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 || take_background(o) != 0 ||
-	    take_frames(o) != 0 || take_geometry(o) != 0 || take_bounds(o) != 0 ||
+	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
+	    take_background(o) != 0 || take_frames(o) != 0 || take_geometry(o) != 0 ||
+	    take_near_field(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0)
 		return -1;
 	e->probe_start = o->start_probe >= 0			? o->start_probe
 			 : o->stage[0].engine == &engine_mlgrad ? 2
 								: 1;
 	if (!opt_given("recentre"))
-		e->recentre = o->probe_kind != PROBE_FILE;
+		e->recentre = o->probe_kind != PROBE_FILE && !o->near_field;
 	if (o->photons == 0)
 		o->photons = e->freeze_probe ? PHOTONS_KEEP : PHOTONS_DATA;
 	if (e->freeze_probe && o->photons != PHOTONS_KEEP)

@@ -305,6 +305,8 @@ static int make_probe(struct work *w, const char *input, struct dev *d, bool sea
 		if (search && w->o->probe_kind == PROBE_SCAN &&
 		    search_phase(w, input, d, phase) != 0)
 			return -1;
+		if (w->o->near_field)
+			return coldstart_near(d, &w->frames, &w->o->engine.optics, w->probe);
 		return coldstart_probe(d, &w->frames, phase, w->probe);
 	}
 }

@@ -69,11 +69,16 @@ static const struct opt options[] = {
 	  .initial = "1", .arg = "S",
 	  .help = "of positions, object, errors, dead pixels, photons" },
 
-	{ OPT_HEADING, .help = "Thick objects" },
+	{ OPT_HEADING, .help = "Thick objects and the near field" },
 	{ OPT_SIZE, "slices", .size = &opts.slices, .range = "[1,1000]", .initial = "1", .arg = "L",
 	  .help = "of the object" },
 	{ OPT_REAL, "slice-spacing", .real = &opts.spacing, .range = "(0,1e3]", .unit = UNIT_METRE,
 	  .arg = "M", .note = "needed by --slices", .help = "between slices" },
+	{ OPT_FLAG, "near-field", .flag = &opts.near_field,
+	  .help = "the detector is in the near field" },
+	{ OPT_REAL, "focus-distance", .real = &opts.focus, .range = "(0,1e6]", .unit = UNIT_METRE,
+	  .choices = "off=inf", .initial = "off", .arg = "M",
+	  .help = "of a cone, from its focus to the object; off: parallel beam" },
 	{ OPT_REAL, "energy", .real = &opts.energy, .range = "(0,1e6]", .unit = UNIT_ENERGY,
 	  .arg = "KEV", .help = "of the photons; or --wavelength" },
 	{ OPT_REAL, "wavelength", .real = &opts.wavelength, .range = "(0,1]", .unit = UNIT_METRE,
@@ -125,20 +130,28 @@ static int parse_disc(const char *text)
 		     text);
 }
 
-/* Of thick objects: wavelength and object pixel follow from the options given. */
+/* Of thick objects and the near field: wavelength and object pixel follow from the options given. */
 static int check_optics(void)
 {
-	static const char *const only[] = { "slice-spacing", "energy",	       "wavelength",
-					    "distance",	     "detector-pixel", "pixel" };
+	static const char *const only[] = { "energy",	      "wavelength", "distance",
+					    "detector-pixel", "pixel" };
 
-	if (opts.slices == 1) {
+	if (!opts.near_field && opt_given("focus-distance"))
+		return error("'--focus-distance': expected --near-field");
+	if (opts.slices == 1 && opt_given("slice-spacing"))
+		return error("'--slice-spacing': expected --slices of 2 or more");
+	if (opts.slices == 1 && !opts.near_field) {
 		for (size_t i = 0; i < sizeof only / sizeof only[0]; i++)
 			if (opt_given(only[i]))
-				return error("'--%s': expected --slices of 2 or more", only[i]);
+				return error("'--%s': expected --slices of 2 or more, or "
+					     "--near-field",
+					     only[i]);
 		return 0;
 	}
-	if (opt_need("slice-spacing") != 0 || opt_exclude("energy", "wavelength") != 0 ||
-	    opt_exclude("pixel", "distance") != 0 || opt_exclude("pixel", "detector-pixel") != 0)
+	if ((opts.slices > 1 && opt_need("slice-spacing") != 0) ||
+	    opt_exclude("energy", "wavelength") != 0 || opt_exclude("pixel", "distance") != 0 ||
+	    opt_exclude("pixel", "detector-pixel") != 0 || opt_exclude("near-field", "pixel") != 0 ||
+	    opt_exclude("near-field", "dc") != 0)
 		return -1;
 	if (opt_given("energy"))
 		opts.wavelength = wavelength_of(opts.energy);
@@ -148,7 +161,10 @@ static int check_optics(void)
 		return 0;
 	if (opt_need("distance") != 0 || opt_need("detector-pixel") != 0)
 		return -1;
-	opts.pixel = object_pixel(opts.wavelength, opts.distance, opts.n, opts.detector_pixel);
+	opts.optics = optics_near(opts.distance, opts.focus, opts.detector_pixel, opts.wavelength);
+	opts.pixel = opts.near_field ? opts.optics.pixel
+				     : object_pixel(opts.wavelength, opts.distance, opts.n,
+						    opts.detector_pixel);
 	return 0;
 }
 

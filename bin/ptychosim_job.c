@@ -379,7 +379,7 @@ static int write_frames(struct scan *s, enum dtype type)
 	struct tiff_out o = common_tiff_out();
 	struct tiff_sink *sink = NULL;
 	char *path = name_of("dp.tif");
-	float complex *H = NULL;
+	float complex *H = NULL, *near = NULL;
 	float *frames = NULL;
 	void *page = mem_try("page", s->n * s->n, sizeof(float));
 	int rc = -1;
@@ -390,10 +390,18 @@ static int write_frames(struct scan *s, enum dtype type)
 		H = mem_try("propagator", s->n * s->n, sizeof *H);
 		if (!H)
 			goto done;
-		sim_propagator(s->n, opts.spacing, opts.wavelength, opts.pixel, H);
+		propagator_make(s->n, opts.spacing, opts.wavelength, opts.pixel, H);
+	}
+	if (opts.near_field) {
+		const struct optics *x = &opts.optics;
+
+		near = mem_try("propagator", s->n * s->n, sizeof *near);
+		if (!near)
+			goto done;
+		propagator_make(s->n, x->distance, x->wavelength, x->pixel, near);
 	}
 	if (simulator_init(&sim, s->d, s->k, s->n, s->modes, s->probe, s->slices, s->canvas[0],
-			   s->canvas[1], s->object, H, opts.subpixel) != 0)
+			   s->canvas[1], s->object, H, near, opts.subpixel) != 0)
 		goto done;
 	frames = mem_try("frames", sim.room * s->n * s->n, sizeof *frames);
 	o.provenance = s->provenance;
@@ -416,6 +424,7 @@ done:
 	simulator_clear(&sim);
 	free(frames);
 	free(H);
+	free(near);
 	free(page);
 	free(path);
 	return rc;
@@ -452,7 +461,7 @@ int ptychosim_run(struct dev *d)
 	if (make_object(&s) != 0 || make_probe(&s) != 0)
 		goto done;
 	s.source = mem_new(s.n * s.n, sizeof *s.source);
-	sim_layout(s.n, opts.turn, opts.dc == BEAM_CORNER, s.source);
+	sim_layout(s.n, opts.turn, opts.dc == BEAM_CORNER, opts.near_field, s.source);
 	if (opts.dead > 0) {
 		s.mask = mem_new(s.n * s.n, 1);
 		sim_dead(s.n, opts.dead, (uint64_t)opts.seed, s.mask);

@@ -16,6 +16,7 @@ CL_FILES += cl/ptycho_pie.cl
 CL_FILES += cl/ptycho_projection.cl
 CL_FILES += cl/ptycho_ml.cl
 CL_FILES += cl/ptycho_positions.cl
+CL_FILES += cl/ptycho_propagate.cl
 CLH_FILES += cl/ptycho.clh
 EXTRA_DIST += $(CL_FILES) $(CLH_FILES) cl/embed.awk
 nodist_libscopeline_a_SOURCES += cl/clsrc.c

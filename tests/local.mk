@@ -174,6 +174,7 @@ TOOL_TESTS += tests/t4120-ptycho-defects.t
 TOOL_TESTS += tests/t4010-ptychosim-recon.t
 TOOL_TESTS += tests/t4410-ptycho-coldstart.t
 TOOL_TESTS += tests/t4500-ptycho-checkpoint.t
+TOOL_TESTS += tests/t4600-ptycho-physics.t
 TOOL_TESTS += tests/t4500-ptycho-example.t
 TOOL_TESTS += tests/t4130-ptycho-fuzz.t
 TOOL_TESTS += tests/t4610-ptycho-background.t

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "math/random.h"
 #include "ptycho/probe.h"
+#include "ptycho/propagate.h"
 #include "ptycho/simulate.h"
 #include "tests/tap.h"
 
@@ -109,7 +110,7 @@ static void scene_make(struct scene *s, size_t n, size_t slices, bool subpixel)
 	if (probe_disc(device, n, 0.2, 0.02, 1, s->probe) != 0)
 		exit(1);
 	probe_modes(n, 1, MODES, 0.2, s->probe);
-	sim_propagator(n, 2e-6, 1e-10, 4e-9, s->H);
+	propagator_make(n, 2e-6, 1e-10, 4e-9, s->H);
 	for (size_t k = 0; k < FRAMES; k++)
 		for (size_t a = 0; a < 2; a++)
 			s->place[k][a] = 1 + (double)(SIDE - n - 2) * (uniform(3 + a, k) + 0.5);
@@ -129,7 +130,7 @@ static int scene_run(const struct scene *s, float *v)
 {
 	struct simulator sim;
 	int rc = simulator_init(&sim, device, FRAMES, s->n, MODES, s->probe, s->slices, SIDE, SIDE,
-				s->object, s->H, s->subpixel);
+				s->object, s->H, NULL, s->subpixel);
 
 	for (size_t k = 0; k < FRAMES && rc == 0; k += sim.room)
 		rc = simulator_frames(&sim, (const double(*)[2])s->place + k,
@@ -276,11 +277,11 @@ static void test_layout(size_t n)
 	size_t *source = mem_new(n * n, sizeof *source), good = 0, y, x;
 	bool beam;
 
-	sim_layout(n, D4_IDENTITY, true, source);
+	sim_layout(n, D4_IDENTITY, true, false, source);
 	for (size_t i = 0; i < n * n; i++)
 		good += source[i] == i;
 	ok(good == n * n, "side %zu: the corner layout without a turn is the frame itself", n);
-	sim_layout(n, D4_IDENTITY, false, source);
+	sim_layout(n, D4_IDENTITY, false, false, source);
 	beam = source[n / 2 * n + n / 2] == 0;
 	good = 0;
 	for (size_t i = 0; i < n * n; i++) /* centred: right of the beam comes the frequency 1 */
@@ -290,7 +291,7 @@ static void test_layout(size_t n)
 	for (int op = 0; op < D4_COUNT; op++) {
 		size_t *turned = mem_new(n * n, sizeof *turned);
 
-		sim_layout(n, (enum d4)op, false, turned);
+		sim_layout(n, (enum d4)op, false, false, turned);
 		for (size_t i = 0; i < n * n;
 		     i++) { /* the inverse brings each pixel back to the centred layout */
 			d4_source(d4_inverse((enum d4)op), n, n, i / n, i % n, &y, &x);

@@ -9,6 +9,7 @@
 #include "ptycho/engine.h"
 #include "ptycho/order.h"
 #include "ptycho/probe.h"
+#include "ptycho/transform.h"
 
 /* Frames and iterations of the rounds. */
 enum { BATCH = 8, COARSE_FRAMES = 48, COARSE_ITERATIONS = 4, FINE_FRAMES = 96, FINE_ITERATIONS = 8, STEPS_MOST = 64 };
@@ -212,5 +213,26 @@ int coldstart_probe(struct dev *d, const struct frames *f, const double phase[3]
 	coldstart_mean_amplitude(f, mean_d);
 	rc = probe_far(d, f->n, mean_d, phase, probe);
 	free(mean_d);
+	return rc;
+}
+
+int coldstart_near(struct dev *d, const struct frames *f, const struct optics *o, float complex *probe)
+{
+	size_t n = f->n, area = n * n;
+	float *mean_d = mem_new(area, sizeof *mean_d);
+	float complex *H = mem_new(area, sizeof *H);
+	int rc = -1;
+
+	coldstart_mean_amplitude(f, mean_d);
+	propagator_make(n, o->distance, o->wavelength, o->pixel, H);
+	for (size_t i = 0; i < area; i++)
+		probe[i] = mean_d[i];
+	if (transform_host(d, FFT_FORWARD, n, n, probe) == 0) {
+		for (size_t i = 0; i < area; i++)
+			probe[i] *= conjf(H[i]) / (float)area;
+		rc = transform_host(d, FFT_BACKWARD, n, n, probe);
+	}
+	free(mean_d);
+	free(H);
 	return rc;
 }

@@ -31,6 +31,9 @@ int coldstart_search(struct dev *d, const struct ptycho_opts *o, const struct fr
 /* The probe of a phase, from the mean amplitude of all frames. */
 int coldstart_probe(struct dev *d, const struct frames *f, const double phase[3], float complex *probe);
 
+/* In the near field: the mean amplitude, back from the detector. */
+int coldstart_near(struct dev *d, const struct frames *f, const struct optics *o, float complex *probe);
+
 /* Mean over frames of sqrt(photons), [n][n] with the beam at (0,0); of a pixel over the frames where it is valid, 0 if there is none. */
 void coldstart_mean_amplitude(const struct frames *f, float *mean_d);
 

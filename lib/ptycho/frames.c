@@ -318,13 +318,13 @@ static void fill_counts(struct prep *p, size_t k)
 	const uint16_t *from = copy ? memcpy(copy, page, p->area * sizeof *copy) : page;
 	uint16_t *to =
 		f->kept[k] < 0 ? NULL : (uint16_t *)f->data + (size_t)f->kept[k] * f->n * f->n;
-	size_t n = f->n, invalid = 0;
+	size_t n = f->n, shift = f->near_field ? 0 : n / 2, invalid = 0;
 	uint64_t sum = 0;
 
 	for (size_t r = 0; r < n; r++)
 		for (size_t c = 0; c < n; c++) {
-			const size_t *row = p->map + (r + n / 2) % n * n;
-			size_t i = row[c + n / 2 < n ? c + n / 2 : c + n / 2 - n];
+			const size_t *row = p->map + (r + shift) % n * n;
+			size_t i = row[c + shift < n ? c + shift : c + shift - n];
 			bool good = from[i] <= p->most && !p->bad[i];
 
 			sum += good ? from[i] : 0;
@@ -341,7 +341,8 @@ static void fill_page(void *context, size_t k, int member)
 {
 	struct prep *p = context;
 	struct frames *f = p->f;
-	size_t n = f->n, base = (size_t)f->kept[k] * n * n, invalid = 0;
+	size_t n = f->n, shift = f->near_field ? 0 : n / 2, base = (size_t)f->kept[k] * n * n,
+	       invalid = 0;
 	double sum = 0;
 
 	(void)member;
@@ -351,7 +352,7 @@ static void fill_page(void *context, size_t k, int member)
 	}
 	for (size_t r = 0; r < n; r++)
 		for (size_t c = 0; c < n; c++) {
-			double v = prepared(p, k, (r + n / 2) % n, (c + n / 2) % n);
+			double v = prepared(p, k, (r + shift) % n, (c + shift) % n);
 			bool bad = isnan(v);
 
 			invalid += bad;

@@ -17,6 +17,7 @@ enum dc_layout { DC_AUTO, DC_CENTRE, DC_CORNER };
 
 struct frames_opts {
 	enum dc_layout dc;
+	bool near_field; /* frames are images: no beam to find, nothing is shifted */
 	enum d4 orientation;
 	double saturation; /* such counts and larger are invalid; <= 0: off; INFINITY: auto, the
 			      largest value of an integer type */
@@ -46,6 +47,7 @@ struct frames {
 	double *photons;     /* sum over the valid ones */
 	long *kept;	     /* index among the k, -1: not used */
 	/* of all */
+	bool near_field;   /* as told: then the next two say nothing */
 	enum dc_layout dc; /* as found, or as told */
 	double dc_ratio;
 	double masked_share; /* of all pixels of the frames kept */

@@ -104,6 +104,10 @@ int prep_layout(struct prep *p)
 	enum dc_layout found;
 
 	find_mean(p);
+	f->near_field = p->o->near_field;
+	f->dc = DC_CENTRE;
+	if (f->near_field)
+		return 0;
 	found = frames_layout(p->mean, p->ny, p->nx, &f->dc_ratio);
 	f->dc = p->o->dc == DC_AUTO ? found : p->o->dc;
 	if (p->o->dc == DC_AUTO && f->dc_ratio < 2)

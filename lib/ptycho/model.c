@@ -225,14 +225,29 @@ int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct
 		       ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p, probes)), INT(add));
 }
 
+/* From plane to plane; the two transforms and scale make a unitary one at 1 / n^2. */
+static int propagate(struct ptycho *p, struct buf *wave, struct buf *H, bool back, double scale)
+{
+	size_t planes = p->count * p->modes;
+
+	if (run_transform(p, wave, planes, FFT_FORWARD) != 0 ||
+	    dev_run(p->d, "ptycho_propagate", PLANES(p, planes), ARG(wave), ARG(H), INT(p->n), INT(planes), INT(back),
+		    FLOAT(scale)) != 0)
+		return -1;
+	return run_transform(p, wave, planes, FFT_BACKWARD);
+}
+
+/* In the near field n times the unitary wave, both ways, as a transform gives in the far field. */
 int model_forward(struct ptycho *p, struct buf *wave)
 {
-	return run_transform(p, wave, p->count * p->modes, FFT_FORWARD);
+	return p->near ? propagate(p, wave, p->near, false, 1 / (double)p->n)
+		       : run_transform(p, wave, p->count * p->modes, FFT_FORWARD);
 }
 
 int model_backward(struct ptycho *p, struct buf *wave)
 {
-	return run_transform(p, wave, p->count * p->modes, FFT_BACKWARD);
+	return p->near ? propagate(p, wave, p->near, true, 1 / (double)p->n)
+		       : run_transform(p, wave, p->count * p->modes, FFT_BACKWARD);
 }
 
 int model_planes(struct ptycho *p, struct buf *b, enum fft_kind kind)
@@ -360,7 +375,7 @@ int model_gather_probe(struct ptycho *p, struct buf *object, struct buf *wave, s
 		return 0;
 	if (dev_run(p->d, "ptycho_conj_object", PLANES(p, p->count), ARG(p->scratch), ARG(object), ARG(wave),
 		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count)) != 0 ||
-	    model_forward(p, p->scratch) != 0)
+	    run_transform(p, p->scratch, p->count * p->modes, FFT_FORWARD) != 0)
 		return -1;
 	return dev_run(p->d, "ptycho_unshift", PLANES(p, p->modes), ARG(g), ARG(p->scratch), ARG(p->par), INT(p->n),
 		       INT(p->modes), INT(p->count), INT(fresh));

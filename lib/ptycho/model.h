@@ -18,7 +18,7 @@ struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifte
 
 /* wave = probes * object in each window, times w_k; add: added to what is there */
 int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave, bool add);
-int model_forward(struct ptycho *p, struct buf *wave);	/* in place */
+int model_forward(struct ptycho *p, struct buf *wave);	/* to the detector, in place */
 int model_backward(struct ptycho *p, struct buf *wave);
 int model_planes(struct ptycho *p, struct buf *b, enum fft_kind kind);	/* [count][n][n], one for each frame */
 

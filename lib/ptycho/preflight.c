@@ -1,6 +1,7 @@
 #include "ptycho/preflight.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/die.h"
 #include "ptycho/probe.h"
@@ -15,7 +16,7 @@ struct preflight preflight_of(const struct frames *f, const double (*s)[2], cons
 			       .step = windows_step(s, f->k),
 			       .diameter = probe ? probe_diameter(f->n, modes, probe) : (double)NAN,
 			       .raster = f->k > 2 && windows_raster(s, f->k),
-			       .dc = f->dc,
+			       .near_field = f->near_field, .dc = f->dc,
 			       .dc_ratio = f->dc_ratio,
 			       .masked_share = f->masked_share,
 			       .photons = { INFINITY, 0, 0 } };
@@ -42,11 +43,13 @@ struct preflight preflight_of(const struct frames *f, const double (*s)[2], cons
 void preflight_say(const char *path, const struct preflight *p)
 {
 	double range = fmax(p->range[0], p->range[1]);
+	char beam[60] = "images in the near field";
 
-	info("'%s': %zu frames of %zux%zu, object %zux%zu, beam at the %s (ratio %.3g), %.3g %% of "
-	     "the pixels masked",
-	     path, p->frames, p->n, p->n, p->canvas[0], p->canvas[1],
-	     p->dc == DC_CORNER ? "corner" : "centre", p->dc_ratio, 100 * p->masked_share);
+	if (!p->near_field)
+		snprintf(beam, sizeof beam, "beam at the %s (ratio %.3g)",
+			 p->dc == DC_CORNER ? "corner" : "centre", p->dc_ratio);
+	info("'%s': %zu frames of %zux%zu, object %zux%zu, %s, %.3g %% of the pixels masked", path,
+	     p->frames, p->n, p->n, p->canvas[0], p->canvas[1], beam, 100 * p->masked_share);
 	if (p->pixel_m > 0)
 		info("'%s': object pixel %.6g nm", path, p->pixel_m * 1e9);
 	if (isnan(p->overlap))

@@ -16,6 +16,7 @@ struct preflight {
 	double diameter; /* of the probe's 90 % of power, px; NAN: not known */
 	double overlap;	 /* 1 - step / diameter, or NAN */
 	bool raster;
+	bool near_field;
 	enum dc_layout dc;
 	double dc_ratio, masked_share;
 	double photons[3]; /* per frame: least, mean, most */

@@ -199,9 +199,9 @@ void sim_poisson(float *frames, size_t first, size_t count, size_t n, uint64_t s
 	team_run(threads, count, count_frame, &c);
 }
 
-void sim_layout(size_t n, enum d4 op, bool corner, size_t *source)
+void sim_layout(size_t n, enum d4 op, bool corner, bool near_field, size_t *source)
 {
-	size_t half = n / 2, y, x;
+	size_t half = near_field ? 0 : n / 2, y, x;
 
 	for (size_t i = 0; i < n * n; i++) {
 		size_t row = i / n, column = i % n;
@@ -223,19 +223,6 @@ static double frequency(size_t i, size_t n)
 	return (2 * i < n ? (double)i : (double)i - (double)n) / (double)n;
 }
 
-void sim_propagator(size_t n, double z, double wavelength, double dx, float complex *H)
-{
-	for (size_t i = 0; i < n * n; i++) {
-		double u = wavelength / dx * frequency(i / n, n),
-		       v = wavelength / dx * frequency(i % n, n);
-		double along = 1 - u * u - v * v;
-
-		H[i] = along < 0
-			       ? 0
-			       : (float complex)cexp(2 * M_PI * I * (z / wavelength * sqrt(along)));
-	}
-}
-
 static struct fft *plan(struct simulator *s, enum fft_kind kind)
 {
 	struct fft_desc desc = {
@@ -247,7 +234,8 @@ static struct fft *plan(struct simulator *s, enum fft_kind kind)
 
 int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_t modes,
 		   const float complex *probe, size_t slices, size_t h, size_t w,
-		   const float complex *object, const float complex *H, bool subpixel)
+		   const float complex *object, const float complex *H,
+		   const float complex *near, bool subpixel)
 {
 	enum { AT_ONCE = 16 << 20 }; /* bytes of waves: two cores' caches, and enough for a GPU */
 	size_t frame = modes * n * n * sizeof(float complex), bytes = dev_mem(d) / 4;
@@ -260,7 +248,8 @@ int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_
 				 .w = w,
 				 .object = object,
 				 .probe = probe,
-				 .H = H };
+				 .H = H,
+				 .near = near };
 	if (bytes > AT_ONCE)
 		bytes = AT_ONCE;
 	s->room = bytes / frame ? bytes / frame : 1;
@@ -269,7 +258,7 @@ int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_
 	s->wave = buf_new(d, s->room * frame);
 	if (!s->wave || !(s->forward = plan(s, FFT_FORWARD)))
 		return -1;
-	if ((subpixel || slices > 1) && !(s->backward = plan(s, FFT_BACKWARD)))
+	if ((subpixel || slices > 1 || near) && !(s->backward = plan(s, FFT_BACKWARD)))
 		return -1;
 	if (!subpixel)
 		return 0;
@@ -299,6 +288,8 @@ struct pass {
 	const double (*place)[2];
 	float complex *wave;
 	const float complex *slice; /* of the object, canvas */
+	const float complex *H;	    /* to the next plane */
+	float scale;		    /* of intensities */
 	float *intensity;
 };
 
@@ -364,14 +355,14 @@ static void propagate(void *context, size_t k, int member)
 	(void)member;
 	for (size_t m = 0; m < p->s->modes; m++)
 		for (size_t i = 0; i < pixels; i++)
-			p->wave[(k * p->s->modes + m) * pixels + i] *= scale * p->s->H[i];
+			p->wave[(k * p->s->modes + m) * pixels + i] *= scale * p->H[i];
 }
 
 static void detect(void *context, size_t k, int member)
 {
 	struct pass *p = context;
 	size_t pixels = p->s->n * p->s->n;
-	float *v = p->intensity + k * pixels, scale = 1 / (float)pixels;
+	float *v = p->intensity + k * pixels, scale = p->scale;
 
 	(void)member;
 	for (size_t i = 0; i < pixels; i++)
@@ -398,9 +389,23 @@ static int on_host(struct simulator *s, struct pass *p, size_t count, enum map_m
 	return buf_unmap(s->wave);
 }
 
+/* To the next plane: two transforms, the propagator between. */
+static int travel(struct simulator *s, struct pass *p, const float complex *H, size_t count)
+{
+	p->H = H;
+	if (fft_run(s->forward, s->wave, 0, s->wave, 0) != 0 ||
+	    on_host(s, p, count, MAP_READ | MAP_WRITE, propagate, NULL) != 0)
+		return -1;
+	return fft_run(s->backward, s->wave, 0, s->wave, 0);
+}
+
 int simulator_frames(struct simulator *s, const double (*place)[2], size_t count, float *intensity)
 {
-	struct pass p = { .s = s, .place = place, .slice = s->object, .intensity = intensity };
+	struct pass p = { .s = s,
+			  .place = place,
+			  .slice = s->object,
+			  .scale = s->near ? 1 : 1 / (float)(s->n * s->n),
+			  .intensity = intensity };
 	enum map_mode both = MAP_READ | MAP_WRITE;
 
 	if (!s->probe_f) {
@@ -413,13 +418,12 @@ int simulator_frames(struct simulator *s, const double (*place)[2], size_t count
 	}
 	for (size_t l = 1; l < s->slices; l++) {
 		p.slice = s->object + l * s->h * s->w;
-		if (fft_run(s->forward, s->wave, 0, s->wave, 0) != 0 ||
-		    on_host(s, &p, count, both, propagate, NULL) != 0 ||
-		    fft_run(s->backward, s->wave, 0, s->wave, 0) != 0 ||
+		if (travel(s, &p, s->H, count) != 0 ||
 		    on_host(s, &p, count, both, meet_object, NULL) != 0)
 			return -1;
 	}
-	if (fft_run(s->forward, s->wave, 0, s->wave, 0) != 0)
+	if (s->near ? travel(s, &p, s->near, count) != 0
+		    : fft_run(s->forward, s->wave, 0, s->wave, 0) != 0)
 		return -1;
 	return on_host(s, &p, count, MAP_READ, detect, NULL);
 }

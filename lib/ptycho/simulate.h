@@ -32,17 +32,14 @@ int sim_object(struct dev *d, enum sim_object kind, size_t slices, size_t h, siz
 /* mask [n][n]: 0 for the `count` pixels of smallest key, 1 for all others. */
 void sim_dead(size_t n, size_t count, uint64_t seed, unsigned char *mask);
 
-/* Propagation by z between slices: H = exp(2 pi i z / lambda sqrt(1 - lambda^2 (u^2 + v^2))), 0
- * where evanescent; H [n][n], zero frequency first.  Lengths in metres, dx of a pixel. */
-void sim_propagator(size_t n, double z, double wavelength, double dx, float complex *H);
-
 /* ---- intensities.  Batches of frames on the device. */
 struct simulator {
 	struct dev *d;
 	size_t n, modes, slices, h, w;
 	const float complex *object, *probe; /* the caller's, until simulator_clear */
 	float complex *probe_f;		     /* its spectrum / n^2, with subpixel; else NULL */
-	const float complex *H;		     /* of sim_propagator, the caller's; slices > 1 */
+	const float complex *H;		     /* of propagator_make, the caller's; slices > 1 */
+	const float complex *near;	     /* the same to the detector; NULL: far field */
 	size_t room;			     /* frames of a batch */
 	struct buf *wave;		     /* [room][modes][n][n] complex64 */
 	struct fft *forward, *backward;
@@ -52,7 +49,8 @@ struct simulator {
  * simulator_clear is fine in every case. */
 int simulator_init(struct simulator *s, struct dev *d, size_t k, size_t n, size_t modes,
 		   const float complex *probe, size_t slices, size_t h, size_t w,
-		   const float complex *object, const float complex *H, bool subpixel);
+		   const float complex *object, const float complex *H,
+		   const float complex *near, bool subpixel);
 
 /* Frames whose windows are at place[count], count <= room, whole on the canvas: intensity
  * [count][n][n], photons. */
@@ -64,7 +62,7 @@ void simulator_clear(struct simulator *s);
 void sim_poisson(float *frames, size_t first, size_t count, size_t n, uint64_t seed, int threads);
 
 /* source[i] = which pixel of a frame with the beam at (0,0) is pixel i of the file's: beam-centred
- * (n/2, n/2), then turned by `op`, then with `corner` back to a beam at (0,0). */
-void sim_layout(size_t n, enum d4 op, bool corner, size_t *source);
+ * (n/2, n/2) (but for images of the near field, left as they are), then turned by `op`, then with `corner` back to a beam at (0,0). */
+void sim_layout(size_t n, enum d4 op, bool corner, bool near_field, size_t *source);
 
 #endif

@@ -42,6 +42,22 @@ static struct buf *make(struct ptycho *p, size_t bytes, bool *ok)
 	return b;
 }
 
+/* What a wave's spectrum is multiplied by on its way to a detector in the near field. */
+static int make_near(struct ptycho *p)
+{
+	const struct optics *o = &p->o.optics;
+	float complex *H;
+
+	if (!o->near_field)
+		return 0;
+	p->near = buf_new(p->d, p->n * p->n * sizeof *H);
+	H = p->near ? buf_map(p->near, MAP_WRITE | MAP_DISCARD) : NULL;
+	if (!H)
+		return -1;
+	propagator_make(p->n, o->distance, o->wavelength, o->pixel, H);
+	return buf_unmap(p->near) != 0 ? -1 : dev_load(p->d, "ptycho_propagate");
+}
+
 static int allocate(struct ptycho *p)
 {
 	size_t nn = p->n * p->n;
@@ -90,7 +106,7 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 	for (size_t i = 0; i < f->pages; i++)
 		if (f->kept[i] >= 0 && f->photons[i] > p->max_photons)
 			p->max_photons = f->photons[i];
-	if (dev_load(d, "ptycho") != 0 || allocate(p) != 0)
+	if (dev_load(d, "ptycho") != 0 || allocate(p) != 0 || make_near(p) != 0)
 		return -1;
 	if (!object) {
 		float complex *one = buf_map(p->object, MAP_WRITE | MAP_DISCARD);
@@ -109,7 +125,7 @@ void ptycho_clear(struct ptycho *p)
 {
 	struct buf *all[] = { p->object, p->probe, p->measured, p->window, p->par, p->wave, p->shifted, p->scratch,
 			      p->probe_f, p->rows, p->top, p->tile, p->cover, p->U, p->W, p->g, p->V,
-			      p->background, p->ratio, p->seen };
+			      p->background, p->ratio, p->seen, p->near };
 
 	positions_free(p);
 	for (size_t i = 0; i < sizeof p->fft / sizeof p->fft[0]; i++) {

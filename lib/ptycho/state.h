@@ -13,6 +13,7 @@
 #include "dev/dev.h"
 #include "dev/fft.h"
 #include "ptycho/frames.h"
+#include "ptycho/propagate.h"
 
 enum orthogonalise { ORTH_EVERY, ORTH_END, ORTH_OFF };
 
@@ -31,6 +32,7 @@ struct ptycho_opts {
 		double step, limit, clip;
 	} refine;			/* positions */
 	long log_every;			/* for engines whose errors cost transforms */
+	struct optics optics;
 };
 
 /* What a row of the log holds, NAN where not evaluated. */
@@ -60,6 +62,8 @@ struct ptycho {
 
 	struct buf *object;		/* [h][w] complex64 */
 	struct buf *probe;		/* [modes][n][n] complex64 */
+
+	struct buf *near;		/* [n][n] complex64: to the detector in the near field; NULL: far */
 
 	/* ---- frames: all on the device, or staged batch by batch from the host */
 	const struct frames *frames;	/* the caller's; data may be freed when `resident` */

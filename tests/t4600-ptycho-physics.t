@@ -1,0 +1,60 @@
+#!/bin/bash
+# What lies between object and detector beside one far field: the near field.  ptychosim says the truth.
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+
+cell() { awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } { v = $c } END { print v }' "$1"; }
+below() { echo "$1, expected less than $2"; awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
+nrmse() { ptychofrc -q "$1_object.tif" "$2_truth_object.tif" >frc.csv && cell frc.csv nrmse; }
+
+# ---- near field
+optics='--energy 12.39842 --distance 6e-4 --detector-pixel 5e-8'
+near="--near-field $optics"
+scan='--frames 81 --size 64 --step 5 --seed 3 --photons 1e7 --probe disc:0.12,0.1,1'
+truth() { echo "--probe $1_truth_probe.tif --probe-photons keep --object $1_truth_object.tif -p $1_truth_pos.csv"; }
+
+for more in '' '--modes 2' '--subpixel'; do
+	ok "near field: the truth explains noise-free frames to 1e-6${more:+ ($more)}" \
+		"ptychosim -q $scan $more --noise none --type f32 $near -o clean && ptychorecon -q $near -a epie:0 ${more:+$([ "$more" = --subpixel ] && echo --subpixel fourier)} \$(truth clean) -o clean clean_dp.tif &&
+		 below \$(cell clean_log.csv R) 1e-6"
+done
+ok 'and not at another distance' \
+	"ptychosim -q $scan --noise none --type f32 $near -o clean && ptychorecon -q ${near/6e-4/5.5e-4} -a epie:0 \$(truth clean) -o off clean_dp.tif && below 0.01 \$(cell off_log.csv R)"
+ok 'the truth is a fixed point of every engine: R below 1e-4 after three iterations' \
+	"for a in epie rpie wasp lsqml mlgrad ml er dm raar; do ptychorecon -q $near -a \$a:3 --watchdog off --no-gauge --start-update-probe 0 \$(truth clean) -o fixed clean_dp.tif && below \$(cell fixed_log.csv R) 1e-4 || exit 1; done"
+ok 'an odd side, and one that is no power of two' \
+	"for n in 45 54; do ptychosim -q --frames 9 --size \$n --noise none --type f32 $near -o side && ptychorecon -q $near -a epie:0 \$(truth side) -o side side_dp.tif && below \$(cell side_log.csv R) 1e-5 || exit 1; done"
+ok 'with photons, every engine explains the frames better in the near field than in the far one' \
+	"ptychosim -q $scan $near -o scan && for a in $(slow && echo epie rpie wasp lsqml mlgrad ml dm raar || echo wasp lsqml); do
+		ptychorecon -q $near -a \$a:15 --watchdog off --probe scan_probe0.tif -p scan_pos.csv -o near scan_dp.tif &&
+		ptychorecon -q --dc centre -a \$a:15 --watchdog off --probe scan_probe0.tif -p scan_pos.csv -o far scan_dp.tif &&
+		below \$(cell near_log.csv R) 0.05 && below \$(cell near_log.csv R) \$(awk -v r=\$(cell far_log.csv R) 'BEGIN { print r / 2 }') || exit 1
+	 done"
+ok 'and finds the object: what differs from the truth is a third of what it is in the far field' \
+	"ptychorecon -q $near -a lsqml:40 --probe scan_probe0.tif -p scan_pos.csv -o near scan_dp.tif && ptychorecon -q --dc centre -a lsqml:40 --probe scan_probe0.tif -p scan_pos.csv -o far scan_dp.tif &&
+	 below \$(nrmse near scan) 0.15 && below \$(awk -v e=\$(nrmse near scan) 'BEGIN { print 3 * e }') \$(nrmse far scan)"
+ok 'the default start is the mean frame, brought back to the object: better than a spot or an aperture' \
+	"ptychorecon -q $near -a wasp:10 -p scan_pos.csv -o cold scan_dp.tif && for p in gauss:20 disc:0.12; do
+		ptychorecon -q $near -a wasp:10 --probe \$p -p scan_pos.csv -o other scan_dp.tif && below \$(cell cold_log.csv R) \$(cell other_log.csv R) || exit 1
+	 done"
+ok 'a cone is a parallel beam at z / m with pixels p / m: the same frames, the same object' \
+	"cone='--near-field --energy 12.39842 --distance 1.2e-3 --focus-distance 1.2e-3 --detector-pixel 1e-7' &&
+	 ptychosim -q $scan \$cone -o cone && tiffdiff cone_dp.tif scan_dp.tif && ptychorecon -q \$cone -a lsqml:40 --probe scan_probe0.tif -p scan_pos.csv -o cone scan_dp.tif &&
+	 tiffdiff cone_object.tif near_object.tif && ptychorecon -v \$cone -a epie:0 --probe scan_probe0.tif -p scan_pos.csv -o other scan_dp.tif && says 'object pixel 50 nm'"
+ok 'positions in lengths are in that pixel, not in the far field'"'"'s' \
+	"awk -F, 'NR == 1 { print \"frame,x_um,y_um\"; next } { print \$1 \",\" \$2 * 0.05 \",\" \$3 * 0.05 }' scan_pos.csv >um.csv && ptychorecon -q $near -a lsqml:40 --probe scan_probe0.tif -p um.csv -o um scan_dp.tif &&
+	 tiffdiff um_object.tif near_object.tif"
+ok 'the same bytes on one thread, and frame by frame in little memory' \
+	"ptychorecon -q $near -a wasp:3 --probe scan_probe0.tif -p scan_pos.csv -o all scan_dp.tif && ptychorecon -q --threads 1 --mem 3M $near -a wasp:3 --probe scan_probe0.tif -p scan_pos.csv -o one scan_dp.tif &&
+	 same all_object.tif one_object.tif && same all_probe.tif one_probe.tif" 
+ok 'a run that was cut off goes on to the same bytes' \
+	"run=\"ptychorecon -q $near -a lsqml:8 --checkpoint 1 --probe scan_probe0.tif -p scan_pos.csv -o cut scan_dp.tif\" && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
+	 (\$run & p=\$!; while [ ! -e cut.ckpt/state.tif ] && kill -0 \$p; do sleep 0.01; done; kill -9 \$p; wait \$p; true) && \$run --resume && tiffdiff whole.tif cut_object.tif"
+ok 'only what is needed: no pixel, no layout, no recentring, no phase of a far field' \
+	"for o in '--pixel 1e-9' '--dc centre' --recentre '--probe data:0.01' '--probe data:scan' '--orientation scan'; do exits 2 ptychorecon $near \$o -p scan_pos.csv -o no scan_dp.tif || exit 1; done"
+ok 'a near field needs distance, detector pixel and wavelength' \
+	"exits 2 ptychorecon --near-field -p scan_pos.csv -o no scan_dp.tif && says distance && exits 2 ptychosim --near-field -o no"
+ok 'a focus is of the near field' \
+	"exits 2 ptychorecon --focus-distance 1 -p scan_pos.csv -o no scan_dp.tif && says near-field && exits 2 ptychosim --focus-distance 1 -o no"
+ok 'the propagator that the frames are too small for is named' \
+	"ptychorecon ${near/6e-4/6e-3} -a epie:0 --probe scan_probe0.tif -p scan_pos.csv -o far scan_dp.tif && says sampled"
+done_testing
