@@ -178,3 +178,5 @@ TOOL_TESTS += tests/t4600-ptycho-physics.t
 TOOL_TESTS += tests/t4500-ptycho-example.t
 TOOL_TESTS += tests/t4130-ptycho-fuzz.t
 TOOL_TESTS += tests/t4610-ptycho-background.t
+check_PROGRAMS += tests/unit-ptycho-plan
+tests_unit_ptycho_plan_SOURCES = tests/unit-ptycho-plan.c

@@ -5,10 +5,10 @@ example=$srcdir/examples/ptycho
 cell() { awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } { v = $c } END { print v }' "$1"; }
 
 ok 'the script is bash and can be started' "head -n 1 '$example/run.sh' | grep -x '#!/bin/bash' && [ -x '$example/run.sh' ] && bash -n '$example/run.sh'"
-ok 'it runs, in 20 seconds of two processors, and says where its files are' '
+ok 'it runs, in a minute of processor time, and says where its files are' '
 	mkdir -p checkout/examples/ptycho && sed "s|^\"\$root/examples/setup.sh\"|:|" "$example/run.sh" >checkout/examples/ptycho/run.sh &&
 	ln -sfn "$builddir" checkout/build && ln -sfn "$example/data" checkout/examples/ptycho/data &&
-	TIMEFORMAT="%U %S" && { time bash checkout/examples/ptycho/run.sh >said; } 2>spent && tail -n 1 spent | awk "{ exit !(\$1 + \$2 < 20) }" &&
+	TIMEFORMAT="%U %S" && { time bash checkout/examples/ptycho/run.sh >said; } 2>spent && tail -n 1 spent | awk "{ exit !(\$1 + \$2 < 60) }" &&
 	for f in star_object.tif star_probe.tif star_preview.png frc.csv; do [ -s checkout/ptycho-out/$f ] && grep -q $f said || exit 1; done'
 ok 'the star to R 0.155' 'R=$(cell checkout/ptycho-out/star_log.csv R); grep -q "R $R:" said && awk -v r="$R" "BEGIN { print r; exit !(r <= 0.155) }"'
 ok 'halves of the scan agree up to a spatial frequency between 0.12 and 0.5' \
