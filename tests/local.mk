@@ -11,7 +11,7 @@ all_tests = $(filter tests/unit-%,$(check_PROGRAMS)) $(addprefix $(abs_top_srcdi
 check-local:
 	srcdir='$(abs_top_srcdir)' builddir='$(abs_top_builddir)' SCOPELINE_SHARED='$(SCOPELINE_SHARED)' \
 	$(PROVE) --exec 'bash $(abs_top_srcdir)/tests/one' -j$(PROVE_JOBS) $(PROVE_FLAGS) $(foreach t,$(all_tests),$(if $(filter $(T),$(basename $(notdir $(t)))),$(t)))
-check-programs: $(check_PROGRAMS)
+check-programs: $(check_PROGRAMS) $(check_DATA)
 .PHONY: check-programs
 clean-local:
 	rm -rf tests/scratch
@@ -180,3 +180,11 @@ TOOL_TESTS += tests/t4130-ptycho-fuzz.t
 TOOL_TESTS += tests/t4610-ptycho-background.t
 check_PROGRAMS += tests/unit-ptycho-plan
 tests_unit_ptycho_plan_SOURCES = tests/unit-ptycho-plan.c
+TOOL_TESTS += tests/t0910-faults.t
+EXTRA_DIST += tests/fault.c
+if !SANITIZE
+check_DATA += tests/fault.so
+endif
+CLEANFILES += tests/fault.so
+tests/fault.so: tests/fault.c tests/$(am__dirstamp)
+	$(AM_V_CC)$(CC) $(DEFS) -D_GNU_SOURCE $(OPENCL_CFLAGS) -DCL_TARGET_OPENCL_VERSION=120 -std=c11 -Wall -Wextra -Wshadow $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/fault.c -ldl

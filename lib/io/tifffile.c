@@ -12,7 +12,7 @@
 
 /* ---- libtiff's view of the file: a descriptor or memory, read only */
 
-int tiff_bytes(const struct tiff_file *f, uint64_t at, void *to, size_t n)
+int tiff_bytes(struct tiff_file *f, uint64_t at, void *to, size_t n)
 {
 	if (at > f->len || n > f->len - at)
 		return -1;
@@ -25,6 +25,8 @@ int tiff_bytes(const struct tiff_file *f, uint64_t at, void *to, size_t n)
 
 		if (k < 0 && errno == EINTR)
 			continue;
+		if (k < 0)
+			f->why = errno;
 		if (k <= 0)
 			return -1;
 		got += (size_t)k;
@@ -104,7 +106,7 @@ on_warning(TIFF *tif, void *user, const char *module, const char *fmt, va_list a
 
 /* ---- opening */
 
-static bool has_magic(const struct tiff_file *f)
+static bool has_magic(struct tiff_file *f)
 {
 	static const char magic[4][4] = {
 		{ 'I', 'I', 42, 0 }, { 'M', 'M', 0, 42 }, { 'I', 'I', 43, 0 }, { 'M', 'M', 0, 43 }
@@ -128,6 +130,8 @@ int tiff_open(struct tiff_file *f, const char *path, bool silent)
 	if (source_open(path, &f->fd, &f->bytes, &f->len) != 0)
 		return -1;
 	if (!has_magic(f)) {
+		if (f->why)
+			return tiff_fail(f, 0, "unreadable");
 		if (!silent)
 			error("'%s': not a TIFF, expected one", path);
 		return -1;
@@ -174,6 +178,9 @@ int tiff_fail(struct tiff_file *f, size_t page, const char *fmt, ...)
 
 	if (f->silent)
 		return -1;
+	if (f->why)
+		return error("'%s': page %zu: cannot read: %s", f->path, page + 1,
+			     strerror(f->why));
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);

@@ -20,6 +20,7 @@ struct tiff_file {
 	size_t len, at;	  /* length, read position */
 	TIFF *tif;
 	char message[200];
+	int why; /* errno of a read of fd that failed, and then nothing read is to be trusted; 0 */
 
 	/* filled by tiff_scan */
 	uint32_t width, height;
@@ -39,8 +40,9 @@ int tiff_open(struct tiff_file *f, const char *path, bool silent);
 /* keep: the bytes of a pipe stay for the next tiff_open of the same path. */
 void tiff_close(struct tiff_file *f, bool keep);
 
-/* n bytes at a place of the file; 0, or -1 silently if they are not there. */
-int tiff_bytes(const struct tiff_file *f, uint64_t at, void *to, size_t n);
+/* n bytes at a place of the file; 0, or -1 silently if they are not there or (see why) cannot be
+ * read. */
+int tiff_bytes(struct tiff_file *f, uint64_t at, void *to, size_t n);
 
 /* Reads every directory and checks that the pages first..last (from 0) agree, have a type we take
  * and are no larger than the file can hold; the others may be anything.  0, or -1 after
@@ -51,7 +53,8 @@ int tiff_go(struct tiff_file *f, size_t page);
 /* sample (from 0) of a page into dst [height][width]; 0 or -1 after reporting. */
 int tiff_read_page(struct tiff_file *f, size_t page, uint16_t sample, void *dst);
 
-/* "'path': page N: what: libtiff's own words" unless silent; page counts from 0.  Always -1. */
+/* "'path': page N: what: libtiff's own words" unless silent, or the reason in why, which comes
+ * before whatever followed from it; page counts from 0.  Always -1. */
 int tiff_fail(struct tiff_file *f, size_t page, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -41,8 +41,13 @@ struct writer {
 static tmsize_t on_read(thandle_t handle, void *buf, tmsize_t n)
 {
 	struct writer *w = (struct writer *)handle;
-	ssize_t k = pread(w->fd, buf, (size_t)n, w->at);
+	ssize_t k;
 
+	do
+		k = pread(w->fd, buf, (size_t)n, w->at);
+	while (k < 0 && errno == EINTR);
+	if (k < 0 && !w->message[0])
+		snprintf(w->message, sizeof w->message, "cannot read back: %s", strerror(errno));
 	w->at += k > 0 ? k : 0;
 	return k;
 }

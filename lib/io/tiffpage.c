@@ -226,6 +226,8 @@ int tiff_scan(struct tiff_file *f, size_t first, size_t last)
 		if (!TIFFReadDirectory(f->tif))
 			return tiff_fail(f, f->pages, "corrupt directory");
 	}
+	if (f->why) /* libtiff does without some fields it cannot read */
+		return tiff_fail(f, 0, "unreadable");
 	find_virtual_pages(f);
 	return 0;
 }
@@ -366,7 +368,8 @@ int tiff_read_page(struct tiff_file *f, size_t page, uint16_t sample, void *dst)
 	if (tiff_go(f, page) != 0)
 		return -1;
 	TIFFGetFieldDefaulted(f->tif, TIFFTAG_PLANARCONFIG, &planar);
-	if (TIFFIsTiled(f->tif))
-		return read_tiles(f, page, sample, planar == PLANARCONFIG_SEPARATE, dst);
-	return read_strips(f, page, sample, planar == PLANARCONFIG_SEPARATE, dst);
+	if ((TIFFIsTiled(f->tif) ? read_tiles : read_strips)(
+		    f, page, sample, planar == PLANARCONFIG_SEPARATE, dst) != 0)
+		return -1;
+	return f->why ? tiff_fail(f, page, "unreadable") : 0;
 }
