@@ -64,8 +64,8 @@ static size_t plan_extra(const struct work *w, const struct engine *e, size_t ro
 	return bytes;
 }
 
-/* Of the stage that needs the most; room: the largest batch. */
-static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *room)
+/* Of the stage that needs the most; room: the largest batch; beside: what else the device holds. */
+static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t beside, size_t *room)
 {
 	struct ptycho_plan most = { 0 };
 
@@ -77,7 +77,7 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t *r
 		*room = w->frames.k;
 	for (size_t i = 0; i < w->o->stages; i++) {
 		const struct engine *e = w->o->stage[i].engine;
-		size_t extra = plan_extra(w, e, *room),
+		size_t extra = beside + plan_extra(w, e, *room),
 		       mem = dev_mem(d) > extra ? dev_mem(d) - extra : 0;
 		struct ptycho_plan p =
 			ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1],
@@ -152,15 +152,15 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 	struct work *w = j->data;
 	struct preflight f;
 	struct ptycho_plan plan;
-	size_t room;
+	size_t room, beside;
 
-	if (work_probe(w, j->input, t->d, true) != 0)
+	if (regular_bytes(w, t->d, &beside) != 0 || work_probe(w, j->input, t->d, true) != 0)
 		return -1;
 	f = preflight_of(&w->frames, (const double(*)[2])w->s, w->canvas, w->scan.pixel_m, w->modes,
 			 w->probe);
 	preflight_say(j->input, &f);
 	say_sampling(w, j->input);
-	plan = plan_of(w, t->d, &room);
+	plan = plan_of(w, t->d, beside, &room);
 	if (plan.blocks == 0)
 		return error("'%s': needs %zu bytes on the device for one frame at a time, "
 			     "expected at most the %zu of "
@@ -256,6 +256,15 @@ static int restore(void *arg, struct chain_point *at)
 	return checkpoint_load(arg, at);
 }
 
+/* ---- between iterations */
+
+static int change_object(void *arg, struct ptycho *p)
+{
+	struct job *j = arg;
+
+	return regular_step(j->data, p);
+}
+
 /* With --resume, from the checkpoint of this very command. */
 static int resume(struct job *j, struct ptycho *p)
 {
@@ -291,7 +300,8 @@ static int compute(void *tool, struct job *j)
 {
 	struct tool *t = tool;
 	struct work *w = j->data;
-	struct chain_ops ops = { .row = log_row,
+	struct chain_ops ops = { .object = change_object,
+				 .row = log_row,
 				 .checkpoint = w->o->checkpoint ? checkpoint : NULL,
 				 .restore = restore,
 				 .arg = j,
@@ -303,7 +313,7 @@ static int compute(void *tool, struct job *j)
 	if (w->o->orientations)
 		return work_orientations(w, j, t->d);
 	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0 ||
-	    resume(j, &p) != 0)
+	    regular_begin(w, j->input, t->d) != 0 || resume(j, &p) != 0)
 		goto done;
 	chain = chain_run(&p, w->o->stage, w->o->stages, &ops, &final);
 	if (chain < 0)
@@ -315,6 +325,7 @@ static int compute(void *tool, struct job *j)
 		say_affine(&p);
 	rc = finish(w, j->input, &p);
 done:
+	regular_end(w);
 	ptycho_clear(&p);
 	return rc;
 }
@@ -340,10 +351,10 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	enum verbosity said = verbosity;
 	struct preflight f;
 	struct ptycho_plan p;
-	size_t room;
+	size_t room, beside;
 	int rc = -1;
 
-	if (work_read(j->input, &t->o[j->index], &w) != 0 ||
+	if (work_read(j->input, &t->o[j->index], &w) != 0 || regular_bytes(&w, t->d, &beside) != 0 ||
 	    work_probe(&w, j->input, t->d, false) != 0)
 		goto done;
 	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes,
@@ -352,7 +363,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 		verbosity = VERBOSE;
 	preflight_say(j->input, &f);
 	verbosity = said;
-	p = plan_of(&w, t->d, &room);
+	p = plan_of(&w, t->d, beside, &room);
 	*to = (struct job_plan){ .type = w.frames.u16 ? DT_U16 : DT_F32,
 				 .nz = w.frames.k,
 				 .ny = w.frames.n,

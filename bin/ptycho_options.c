@@ -138,6 +138,12 @@ const struct opt ptycho_options[] = {
 	{ OPT_REAL, "phase-range", .real = opts.engine.phase, .values = 2, .unit = UNIT_ANGLE,
 	  .range = "[-3.1416,3.1416]", .note = "off", .arg = "MIN,MAX",
 	  .help = "bounds of the object's phase" },
+	{ OPT_TEXT, "smooth", .text = &opts.smooth, .arg = "SIGMA[,EVERY]", .note = "off",
+	  .help = "a Gaussian over the object, px, weighted by the light, after iterations" },
+	{ OPT_TEXT, "tv", .text = &opts.tv, .arg = "LAMBDA[,EVERY]", .note = "off",
+	  .help = "the object's total variation is lowered, as by tvdenoise, after iterations" },
+	{ OPT_FLAG, "notch", .flag = &opts.notch,
+	  .help = "plane waves that an exact raster leaves open are held down" },
 	{ OPT_CHOICE, "orthogonalise", .choice = &opts.engine.orthogonalise,
 	  .choices = "every|end|off", .initial = "every",
 	  .help = "modes; dm, raar and ml: at the end of their stage at the earliest" },
@@ -278,6 +284,28 @@ static int take_background(struct recon_options *o)
 	return 0;
 }
 
+/* "VALUE[,EVERY]" */
+static int take_every(const char *name, const char *text, double most, double *value, long *every)
+{
+	double v[2] = { 0, 1 };
+
+	*value = 0;
+	if (text && (numbers(text, 2, false, v) < 0 || v[0] <= 0 || v[0] > most || v[1] < 1 || v[1] > 1e6 ||
+		     v[1] != floor(v[1])))
+		return error("'--%s': '%s', expected a number above 0 and at most %g[,EVERY], a whole number of 1 to 1000000",
+			     name, text, most);
+	*value = v[0];
+	*every = (long)v[1];
+	return 0;
+}
+
+static int take_regular(struct recon_options *o)
+{
+	return take_every("smooth", o->smooth, 100, &o->smooth_sigma, &o->smooth_every) != 0
+		       ? -1
+		       : take_every("tv", o->tv, 100, &o->tv_lambda, &o->tv_every);
+}
+
 static int take_frames(struct recon_options *o)
 {
 	struct frames_opts *f = &o->frames;
@@ -370,8 +398,8 @@ int ptycho_options_check(struct recon_options *o)
 	e->sequential = o->order;
 	e->subpixel = o->subpixel;
 	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
-	    take_background(o) != 0 || take_frames(o) != 0 || take_geometry(o) != 0 ||
-	    take_near_field(o) != 0 || take_bounds(o) != 0 ||
+	    take_background(o) != 0 || take_regular(o) != 0 || take_frames(o) != 0 ||
+	    take_geometry(o) != 0 || take_near_field(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0)
 		return -1;
 	e->probe_start = o->start_probe >= 0			? o->start_probe

@@ -41,6 +41,9 @@ struct recon_options {
 	const char *background;	 /* FILE or estimate[:START]; NULL: none */
 	const char *dump_inputs; /* folder; NULL: none */
 
+	const char *smooth, *tv; /* SIGMA[,EVERY], LAMBDA[,EVERY]; NULL: off */
+	bool notch;
+
 	/* as taken */
 	struct stage stage[MAX_STAGES];
 	size_t stages;
@@ -52,6 +55,8 @@ struct recon_options {
 	double probe_value[3];	    /* disc: radius, curvature, edge; data: curvature, astigmatism;
 				       gauss: width */
 	bool background_file;
+	double smooth_sigma, tv_lambda; /* 0: off */
+	long smooth_every, tv_every;
 	long background_start;	    /* -1: a file, kept as it is */
 	bool object_file;	    /* `object` is a file */
 	float complex object_value; /* constant, also where the file is NaN */

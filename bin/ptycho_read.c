@@ -7,6 +7,7 @@
 #include "batch/common.h"
 #include "ptychorecon.h"
 #include "ptycho/probe.h"
+#include "ptycho/regular.h"
 
 /* A mask, dark or flat; nothing without a path. */
 static int read_beside(const char *path, struct array *a)
@@ -197,6 +198,8 @@ static int place(struct work *w, const char *input)
 		return error("'%s': the object is %zux%zu, expected at most %d pixels: unit of the "
 			     "positions?",
 			     input, w->canvas[0], w->canvas[1], INT32_MAX);
+	if (o->notch && regular_notch_check(input, (const double(*)[2])w->s, w->frames.k) != 0)
+		return -1;
 	return check_windows(w, input);
 }
 

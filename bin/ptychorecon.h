@@ -7,6 +7,8 @@
 #include "ptycho/coldstart.h"
 #include "ptycho_options.h"
 
+struct denoise;
+
 struct tool {
 	struct dev *d;
 	struct recon_options *o; /* [jobs], by index */
@@ -36,6 +38,7 @@ struct work {
 	long shift[2];
 	float *light; /* [h][w] of the final probe */
 	bool diverged;
+	struct denoise *tv; /* while computing, with --tv */
 	struct csv_line log;
 	struct {
 		size_t n;
@@ -61,6 +64,13 @@ int work_preview(const struct work *w, const struct job *j);
 
 /* --dump-inputs, before the first iteration: probe [modes][n][n] as it starts. */
 int work_dump(const struct work *w, const float complex *probe);
+
+/* --smooth, --tv, --notch (ptycho_regular.c): begin once object and probe are on the device, step after each iteration, end in every
+ * case; the bytes of the device beyond the plan.  0, or -1 after reporting. */
+int regular_begin(struct work *w, const char *input, struct dev *d);
+int regular_step(struct work *w, struct ptycho *p);
+void regular_end(struct work *w);
+int regular_bytes(const struct work *w, struct dev *d, size_t *bytes);
 
 /* --orientation=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0,
  * or -1 after reporting. */

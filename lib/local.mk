@@ -97,4 +97,5 @@ libscopeline_a_SOURCES += lib/ptycho/propagate.c lib/ptycho/propagate.h
 libscopeline_a_SOURCES += lib/ptycho/preflight.c lib/ptycho/preflight.h
 libscopeline_a_SOURCES += lib/ptycho/coldstart.c lib/ptycho/coldstart.h
 libscopeline_a_SOURCES += lib/ptycho/ramp.c lib/ptycho/ramp.h
+libscopeline_a_SOURCES += lib/ptycho/regular.c lib/ptycho/regular.h
 libscopeline_a_SOURCES += lib/ptycho/background.c lib/ptycho/background.h

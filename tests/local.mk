@@ -188,3 +188,6 @@ endif
 CLEANFILES += tests/fault.so
 tests/fault.so: tests/fault.c tests/$(am__dirstamp)
 	$(AM_V_CC)$(CC) $(DEFS) -D_GNU_SOURCE $(OPENCL_CFLAGS) -DCL_TARGET_OPENCL_VERSION=120 -std=c11 -Wall -Wextra -Wshadow $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/fault.c -ldl
+TOOL_TESTS += tests/t4620-ptycho-regular.t
+check_PROGRAMS += tests/unit-ptycho-regular
+tests_unit_ptycho_regular_SOURCES = tests/unit-ptycho-regular.c tests/ptycho_fixture.c tests/ptycho_fixture.h

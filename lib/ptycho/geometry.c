@@ -170,20 +170,29 @@ static size_t lattice(const double (*s)[2], size_t k, int axis, double *v, bool 
 	return n;
 }
 
-int windows_raster(const double (*s)[2], size_t k)
+int windows_lattice(const double (*s)[2], size_t k, double step[2])
 {
 	double *v;
-	size_t rows, columns;
-	bool even_rows, even_columns;
+	size_t n[2];
+	bool even[2];
 
 	if (k < RASTER_MIN)
 		return 0;
 	v = mem_new(k, sizeof *v);
-	rows = lattice(s, k, 0, v, &even_rows);
-	columns = lattice(s, k, 1, v, &even_columns);
+	for (int a = 0; a < 2; a++) {
+		n[a] = lattice(s, k, a, v, &even[a]);
+		step[a] = n[a] > 1 ? (v[n[a] - 1] - v[0]) / (double)(n[a] - 1) : 0;
+	}
 	free(v);
 	/* whole-numbered jitter is evenly spaced too, but leaves most of its lattice empty */
-	return even_rows && even_columns && rows * columns <= 2 * k;
+	return even[0] && even[1] && n[0] * n[1] <= 2 * k;
+}
+
+int windows_raster(const double (*s)[2], size_t k)
+{
+	double step[2];
+
+	return windows_lattice(s, k, step);
 }
 
 double wavelength_of(double energy_kev)

@@ -48,6 +48,9 @@ double windows_step(const double (*s)[2], size_t k);
  * agree within 0.01 px? */
 int windows_raster(const double (*s)[2], size_t k);
 
+/* The same, and the raster's step along each axis, px; 0 where all agree. */
+int windows_lattice(const double (*s)[2], size_t k, double step[2]);
+
 /* metres; wavelength 1.239841984e-9 / keV */
 double wavelength_of(double energy_kev);
 double object_pixel(double wavelength_m, double distance_m, size_t n, double detector_pixel_m);
