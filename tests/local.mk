@@ -119,6 +119,7 @@ tests_peakmem_SOURCES = tests/peakmem.c
 EXTRA_DIST += tests/featdiff
 check_PROGRAMS += tests/tifftext
 tests_tifftext_SOURCES = tests/tifftext.c
+TOOL_TESTS += tests/t3001-tvloss-files.t
 TOOL_TESTS += tests/t3010-tv-devices.t
 TOOL_TESTS += tests/t3100-tvdenoise.t
 check_PROGRAMS += tests/tiffrms

@@ -60,7 +60,7 @@ done
 ok 'memory for not even a plane is refused, with the figure' 'exits 1 tvloss --mem 1000 noise.tif && says "--mem" && says "at least [0-9]"'
 
 # ---- complex
-ok 'halves and pairs are the same volume' '
+ok 'a complex volume has rows phase, amplitude and total' '
 	tvloss --complex pairs -k l1 noise.tif >a && [ "$(wc -l <a)" = 4 ] && [ "$(cut -d, -f4 a | tail -n 3 | paste -sd,)" = phase,amplitude,total ]'
 ok 'an odd number of pages is refused'        'exits 1 tvloss --complex pairs --pages 1-5 noise.tif && says "5 pages" && says even'
 ok 'halves in slabs: the gradient of one go'  '
@@ -71,8 +71,7 @@ ok 'halves in slabs: the gradient of one go'  '
 tiffmake -t f32 -s 20,33 -n 6 -k noise -N 2,3,4 hole.tif
 ok 'a NaN is named, from 0, and leaves no gradient' 'rm -f g.tif; exits 1 tvloss -g g.tif hole.tif && says "hole.tif.: page 2, row 3, column 4 is nan, expected finite" && [ ! -e g.tif ]'
 ok 'also from a stream'                       'rm -f g.tif; exits 1 tvloss --mem $(least) -g g.tif hole.tif && says "page 2, row 3, column 4" && [ ! -e g.tif ]'
-ok 'propagate: the loss is nan, the gradient is so at the voxel and its neighbours' \
-	'tvloss --nan propagate -g g.tif hole.tif >row && [ "$(column 13 row)" = nan ] && [ "$(tiffdiff g.tif g.tif >/dev/null && echo yes)" = yes ]'
+ok 'propagate: the loss is nan'               'tvloss --nan propagate hole.tif >row && [ "$(column 13 row)" = nan ]'
 tiffmake -t f32 -s 2,2 -n 2 -k nan void.tif
 ok 'all voxels missing: 0 and a warning'      'exits 0 tvloss --nan skip void.tif && says finite && [ "$(column 13 "$scratch/out")" = 0 ]'
 

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,15 @@ static void remove_temporaries(void)
  * device is opened), which in turn ends the program. */
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
 static struct sigaction before[sizeof signals / sizeof signals[0]];
+/* What the program was started to ignore, before any library put a handler there. */
+static bool ignored[sizeof signals / sizeof signals[0]];
+
+__attribute__((constructor)) static void remember(void)
+{
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		ignored[i] = sigaction(signals[i], NULL, &before[i]) == 0 &&
+			     before[i].sa_handler == SIG_IGN;
+}
 
 static void on_signal(int sig)
 {
@@ -77,9 +87,11 @@ static void install(void)
 	atexit(remove_temporaries);
 	signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error of write, like a full disk */
 	sigemptyset(&act.sa_mask);
-	/* nohup ignores SIGHUP: that stays */
+	/* nohup ignores SIGHUP, a shell SIGINT for what it runs with &: that stays.  LLVM's handler in its
+	 * place would raise the ignored signal again and return, with the temporaries gone. */
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		if (sigaction(signals[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+		if (!ignored[i] && sigaction(signals[i], NULL, &before[i]) == 0 &&
+		    before[i].sa_handler != SIG_IGN)
 			sigaction(signals[i], &act, NULL);
 }
 
