@@ -310,7 +310,7 @@ static int compute(void *tool, struct job *j)
 	struct ptycho_row final;
 	int rc = -1, chain;
 
-	if (w->o->orientations)
+	if (w->o->orientations || w->o->xys)
 		return work_orientations(w, j, t->d);
 	if (start_object(w, j->input) != 0 || begin(t, j, &p) != 0 || dump(w, &p) != 0 ||
 	    regular_begin(w, j->input, t->d) != 0 || resume(j, &p) != 0)
@@ -336,7 +336,7 @@ static int write_scan(void *tool, struct job *j)
 	struct work *w = j->data;
 
 	(void)tool;
-	if (w->o->orientations)
+	if (w->o->orientations || w->o->xys)
 		return 0;
 	if (work_write(w, j) != 0)
 		return -1;

@@ -51,7 +51,7 @@ const struct opt ptycho_options[] = {
 	  .help = "file of real and imaginary pages, or a constant" },
 
 	{ OPT_HEADING, .help = "Geometry" },
-	{ OPT_TEXT, "xy", .text = &opts.xy, .arg = "CX,CY", .initial = "x,y",
+	{ OPT_TEXT, "xy", .text = &opts.xy, .arg = "CX,CY|scan", .initial = "x,y",
 	  .help = "what columns and rows of the object follow: x, -x, y, -y" },
 	{ OPT_REAL, "energy", .real = &opts.energy_kev, .unit = UNIT_ENERGY, .range = "(0,inf)",
 	  .arg = "E", .note = "none",
@@ -333,7 +333,11 @@ static int take_frames(struct recon_options *o)
 
 static int take_geometry(struct recon_options *o)
 {
-	if (opt_exclude("energy", "wavelength") != 0 || scan_axes(o->xy, o->scan.axis) != 0)
+	o->xys = strcmp(o->xy, "scan") == 0;
+	if (o->xys && o->orientations)
+		return error("'--xy' and '--orientation': both scan, expected one: to turn the positions is to turn the "
+			     "frames back");
+	if (opt_exclude("energy", "wavelength") != 0 || scan_axes(o->xys ? "x,y" : o->xy, o->scan.axis) != 0)
 		return -1;
 	if (o->energy_kev > 0)
 		o->scan.wavelength_m = wavelength_of(o->energy_kev);
@@ -355,9 +359,8 @@ static int take_near_field(struct recon_options *o)
 	if (!(o->scan.wavelength_m > 0 && o->scan.distance_m > 0 && o->scan.detector_pixel_m > 0))
 		return error("'--near-field': expected --distance, --detector-pixel, and --energy "
 			     "or --wavelength");
-	if (o->orientations)
-		return error("'--orientation': scan in the near field, expected an orientation by "
-			     "name");
+	if (o->orientations || o->xys)
+		return error("'--%s': scan in the near field, expected one by name", o->xys ? "xy" : "orientation");
 	if (opt_given("recentre") && o->engine.recentre)
 		return error("'--recentre': in the near field, expected no such option: the frames "
 			     "show where the probe is");

@@ -33,7 +33,7 @@ struct recon_options {
 	long centre[2], half;
 	bool near_field;
 	double focus; /* before the object, metres; INFINITY: parallel beam */
-	bool orientations; /* --orientation=scan: the table only */
+	bool orientations, xys; /* --orientation=scan, --xy=scan: the table only */
 	double coverage;
 	enum ramp ramp;
 	bool write_phase;

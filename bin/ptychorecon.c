@@ -106,6 +106,7 @@ static int job_options(struct tool *t, const struct batch *b)
 
 	t->o = mem_new(b->n, sizeof *t->o);
 	for (size_t i = 0; i < b->n; i++) {
+		bool table;
 		int rc;
 
 		opt_mark();
@@ -114,11 +115,12 @@ static int job_options(struct tool *t, const struct batch *b)
 		opts = common_ones;
 		if (rc != 0)
 			return -1;
-		if (t->o[i].orientations && (b->n > 1 || b->spec->n_tables == 0))
-			return error("'--orientation': scan %s, expected it for one input and on "
-				     "the command line",
+		table = t->o[i].orientations || t->o[i].xys;
+		if (table && (b->n > 1 || b->spec->n_tables == 0))
+			return error("'--%s': scan %s, expected it for one input and on the command line",
+				     t->o[i].xys ? "xy" : "orientation",
 				     b->n > 1 ? "of several inputs" : "in a manifest");
-		if (t->o[i].orientations)
+		if (table)
 			continue;
 		if (!b->jobs[i].output)
 			return error("'%s': no output, expected -o STEM, -O DIR or a column output",
@@ -147,7 +149,7 @@ static int run(struct batch *b, struct tool *t)
 int main(int argc, char **argv)
 {
 	const char *columns[COLUMNS_MAX];
-	struct batch_table table = { "-", ORIENTATION_HEADER };
+	struct batch_table table = { "-", NULL };
 	struct batch_spec spec = { .operand = "FRAMES.tif",
 				   .input_column = "frames",
 				   .output_column = "output",
@@ -169,7 +171,8 @@ int main(int argc, char **argv)
 	if (opt_exclude("output", "output-dir") != 0)
 		return EXIT_USAGE;
 	columns_of(columns);
-	if (strcmp(opts.orientation, "scan") == 0) {
+	if (strcmp(opts.orientation, "scan") == 0 || strcmp(opts.xy, "scan") == 0) {
+		table.header = strcmp(opts.xy, "scan") == 0 ? XY_HEADER : ORIENTATION_HEADER;
 		spec.tables = &table;
 		spec.n_tables = 1;
 	}

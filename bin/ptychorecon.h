@@ -72,9 +72,10 @@ int regular_step(struct work *w, struct ptycho *p);
 void regular_end(struct work *w);
 int regular_bytes(const struct work *w, struct dev *d, size_t *bytes);
 
-/* --orientation=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0,
+/* --orientation=scan, --xy=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0,
  * or -1 after reporting. */
 #define ORIENTATION_HEADER "rank,orientation,R,twin,tie"
+#define XY_HEADER "rank,xy,R,twin,tie,orientation"
 int work_orientations(const struct work *w, struct job *j, struct dev *d);
 
 extern const struct batch_ops ptychorecon_ops;

@@ -174,6 +174,7 @@ tests_pngclear_SOURCES = tests/pngclear.c
 TOOL_TESTS += tests/t4120-ptycho-defects.t
 TOOL_TESTS += tests/t4010-ptychosim-recon.t
 TOOL_TESTS += tests/t4410-ptycho-coldstart.t
+TOOL_TESTS += tests/t4420-ptycho-xy.t
 TOOL_TESTS += tests/t4500-ptycho-checkpoint.t
 TOOL_TESTS += tests/t4600-ptycho-physics.t
 TOOL_TESTS += tests/t4500-ptycho-example.t

@@ -126,6 +126,14 @@ static int scan_init(struct scan *c, const double (*pos)[2])
 	return 0;
 }
 
+static void scan_clear(struct scan *c)
+{
+	free(c->turned.data);
+	free(c->s);
+	free(c->probe);
+	free(c->object);
+}
+
 int orientation_scan(struct dev *d, const struct ptycho_opts *o, const struct frames *f, const double (*pos)[2],
 		     const struct orientation_start *start, struct orientation table[D4_COUNT])
 {
@@ -137,9 +145,26 @@ int orientation_scan(struct dev *d, const struct ptycho_opts *o, const struct fr
 		rc = reconstruct(&c, (enum d4)op, &R[op]);
 	if (rc == 0)
 		rank(R, table);
-	free(c.turned.data);
-	free(c.s);
-	free(c.probe);
-	free(c.object);
+	scan_clear(&c);
+	return rc;
+}
+
+int orientation_scan_positions(struct dev *d, const struct ptycho_opts *o, const struct frames *f,
+			       const double (*const pos[D4_COUNT])[2], const struct orientation_start *start,
+			       struct orientation table[D4_COUNT])
+{
+	double R[D4_COUNT];
+	int rc = 0;
+
+	for (int op = 0; op < D4_COUNT && rc == 0; op++) {
+		struct scan c = { .d = d, .o = o, .start = start, .all = f };
+
+		rc = scan_init(&c, pos[op]);
+		if (rc == 0)
+			rc = reconstruct(&c, D4_IDENTITY, &R[op]);
+		scan_clear(&c);
+	}
+	if (rc == 0)
+		rank(R, table);
 	return rc;
 }

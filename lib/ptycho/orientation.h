@@ -34,6 +34,12 @@ struct orientation_start {
 int orientation_scan(struct dev *d, const struct ptycho_opts *o, const struct frames *f, const double (*pos)[2],
 		     const struct orientation_start *start, struct orientation table[D4_COUNT]);
 
+/* The same for the eight ways to read a table of positions, frames as they are: pos[op] [k] are the positions turned by op.  An object
+ * is turned with its positions: op here is d4_inverse(op) of the frames there, but for a probe that is not symmetric. */
+int orientation_scan_positions(struct dev *d, const struct ptycho_opts *o, const struct frames *f,
+			       const double (*const pos[D4_COUNT])[2], const struct orientation_start *start,
+			       struct orientation table[D4_COUNT]);
+
 /* Frame [n][n] with the beam at (0, 0), of 2 or 4 bytes a pixel, turned as it would be with the beam in the middle. */
 void orientation_turn(enum d4 op, size_t n, size_t pixel_bytes, const void *from, void *to);
 
