@@ -22,8 +22,10 @@
 #include <unistd.h>
 
 enum call { MALLOC, READ, WRITE, FSYNC, RENAME, OPEN, BUFFER, KERNEL, CALLS };
-static const char *const names[CALLS] = { "malloc", "read",	"write",	  "fsync",
-					  "rename", "open",	"clCreateBuffer", "clEnqueueNDRangeKernel" };
+static const char *const names[CALLS] = { "malloc",	    "read",
+					  "write",	    "fsync",
+					  "rename",	    "open",
+					  "clCreateBuffer", "clEnqueueNDRangeKernel" };
 static const int reason[CALLS] = { ENOMEM, EIO, ENOSPC, EIO, EIO, EMFILE, 0, 0 };
 
 static atomic_long count[CALLS];
@@ -61,7 +63,8 @@ __attribute__((constructor)) static void start(void)
 
 static int open_raw(const char *path)
 {
-	return (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			    0666);
 }
 
 __attribute__((destructor)) static void end(void)

@@ -183,6 +183,7 @@ TOOL_TESTS += tests/t4610-ptycho-background.t
 check_PROGRAMS += tests/unit-ptycho-plan
 tests_unit_ptycho_plan_SOURCES = tests/unit-ptycho-plan.c
 TOOL_TESTS += tests/t0910-faults.t
+TOOL_TESTS += tests/t0911-fuzz.t
 EXTRA_DIST += tests/fault.c
 if !SANITIZE
 check_DATA += tests/fault.so
@@ -193,3 +194,16 @@ tests/fault.so: tests/fault.c tests/$(am__dirstamp)
 TOOL_TESTS += tests/t4620-ptycho-regular.t
 check_PROGRAMS += tests/unit-ptycho-regular
 tests_unit_ptycho_regular_SOURCES = tests/unit-ptycho-regular.c tests/ptycho_fixture.c tests/ptycho_fixture.h
+# Fuzz targets, for `.ci/run fuzz` (tests/fuzz/run); driver.c makes a program of each without clang.
+FUZZ_DRIVER = tests/fuzz/driver.c tests/fuzz/fuzz.h
+EXTRA_DIST += tests/fuzz/seeds tests/fuzz/run tests/fuzz/words
+check_PROGRAMS += tests/fuzz/fuzz_tiff
+tests_fuzz_fuzz_tiff_SOURCES = tests/fuzz/fuzz_tiff.c $(FUZZ_DRIVER)
+check_PROGRAMS += tests/fuzz/fuzz_csv
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_DRIVER)
+check_PROGRAMS += tests/fuzz/fuzz_ome
+tests_fuzz_fuzz_ome_SOURCES = tests/fuzz/fuzz_ome.c $(FUZZ_DRIVER)
+check_PROGRAMS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_DRIVER)
+check_PROGRAMS += tests/fuzz/fuzz_kplanes
+tests_fuzz_fuzz_kplanes_SOURCES = tests/fuzz/fuzz_kplanes.c $(FUZZ_DRIVER) bin/kplanes_files.c bin/kplanes.h
