@@ -57,6 +57,8 @@ static size_t plan_extra(const struct work *w, const struct engine *e, size_t ro
 
 	if (w->o->engine.subpixel)
 		bytes += (e == &engine_ml ? 3 : 2) * room * waves + 2 * waves;
+	if (w->o->slices > 1)
+		bytes += w->o->slices * room * waves + area * sizeof(float complex);
 	if (w->o->near_field)
 		bytes += area * sizeof(float complex);
 	if (w->o->engine.refine.on)
@@ -80,7 +82,8 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t be
 		size_t extra = beside + plan_extra(w, e, *room),
 		       mem = dev_mem(d) > extra ? dev_mem(d) - extra : 0;
 		struct ptycho_plan p =
-			ptycho_plan(w->frames.k, w->frames.n, w->modes, w->canvas[0], w->canvas[1],
+			ptycho_plan(w->frames.k, w->frames.n, w->modes,
+				    w->o->slices * w->canvas[0], w->canvas[1],
 				    e->name, *room, w->frames.u16 ? 2 : 4, mem);
 
 		p.work += extra;
@@ -150,6 +153,7 @@ static void say_sampling(const struct work *w, const char *input)
 static int begin(struct tool *t, struct job *j, struct ptycho *p)
 {
 	struct work *w = j->data;
+	struct ptycho_opts e = w->o->engine;
 	struct preflight f;
 	struct ptycho_plan plan;
 	size_t room, beside;
@@ -167,7 +171,8 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 			     "--mem",
 			     j->input, plan.fixed + plan.work + 2 * plan.frames / w->frames.k,
 			     dev_mem(t->d));
-	if (ptycho_init(p, t->d, &w->o->engine, &w->frames, (const double(*)[2])w->s, w->canvas[0],
+	e.optics.pixel = w->scan.pixel_m;
+	if (ptycho_init(p, t->d, &e, &w->frames, (const double(*)[2])w->s, w->canvas[0],
 			w->canvas[1], w->modes, w->probe, w->object, room, plan.blocks == 1) != 0)
 		return -1;
 	if (w->o->background && background_set(p, w->background, w->o->background_start) != 0)
@@ -192,7 +197,7 @@ static int dump(const struct work *w, struct ptycho *p)
 /* A start object that is a constant other than 1. */
 static int start_object(struct work *w, const char *input)
 {
-	size_t n = w->canvas[0] * w->canvas[1];
+	size_t n = w->o->slices * w->canvas[0] * w->canvas[1];
 
 	if (w->object || w->o->object_value == 1)
 		return 0;
@@ -208,7 +213,7 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 	size_t n = w->canvas[0] * w->canvas[1], k = w->frames.k;
 
 	if (!w->object)
-		w->object = mem_try(input, n, sizeof *w->object);
+		w->object = mem_try(input, n * w->o->slices, sizeof *w->object);
 	if (!w->end) {
 		w->light = mem_try(input, n, sizeof *w->light);
 		w->end = mem_new(k, sizeof *w->end);
@@ -371,7 +376,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 				 .device_bytes = p.fixed + p.work + p.frames,
 				 .blocks = p.blocks };
 	to->host_bytes = w.frames.pages * w.frames.n * w.frames.n * dtype_size(to->type) +
-			 w.canvas[0] * w.canvas[1] * 28;
+			 w.canvas[0] * w.canvas[1] * (w.o->slices * 24 + 4);
 	rc = p.blocks > 0
 		     ? 0
 		     : error("'%s': needs %zu bytes on the device for one frame at a time, "

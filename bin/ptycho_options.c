@@ -66,6 +66,10 @@ const struct opt ptycho_options[] = {
 	  .help = "of the detector, after binning" },
 	{ OPT_REAL, "pixel", .real = &opts.scan.pixel_m, .unit = UNIT_METRE, .range = "(0,inf)",
 	  .arg = "P", .note = "none", .help = "of the object, instead of these" },
+	{ OPT_SIZE, "slices", .size = &opts.slices, .range = "[1,1000]", .initial = "1", .arg = "L",
+	  .help = "of a thick object; by epie and rpie" },
+	{ OPT_REAL, "slice-spacing", .real = &opts.spacing, .unit = UNIT_METRE, .range = "(0,inf)",
+	  .arg = "M", .note = "needed by --slices", .help = "between slices" },
 	{ OPT_FLAG, "near-field", .flag = &opts.near_field,
 	  .help = "the detector is in the near field: frames are images" },
 	{ OPT_REAL, "focus-distance", .real = &opts.focus, .unit = UNIT_METRE, .range = "(0,inf)",
@@ -377,6 +381,39 @@ static int take_near_field(struct recon_options *o)
 	return 0;
 }
 
+/* Thick objects, once the chain is known. */
+static int take_slices(struct recon_options *o)
+{
+	static const char *const thin[] = { "refine-positions", "intensity", "ramp", "orientation",
+					    "smooth", "tv", "notch" };
+	struct optics *x = &o->engine.optics;
+
+	x->slices = o->slices;
+	x->spacing = o->spacing;
+	if (o->slices == 1)
+		return opt_given("slice-spacing") ? error("'--slice-spacing': one slice, expected "
+							  "--slices of 2 or more")
+						  : 0;
+	if (opt_need("slice-spacing") != 0)
+		return -1;
+	if (!(o->scan.wavelength_m > 0 &&
+	      (o->scan.pixel_m > 0 ||
+	       (o->scan.distance_m > 0 && o->scan.detector_pixel_m > 0))))
+		return error("'--slices': expected --energy or --wavelength, and --pixel or "
+			     "--distance and --detector-pixel");
+	x->wavelength = o->scan.wavelength_m;
+	for (size_t i = 0; i < o->stages; i++)
+		if (!o->stage[i].engine->slices)
+			return error("'--slices': engine %s, expected epie or rpie",
+				     o->stage[i].engine->name);
+	for (size_t i = 0; i < sizeof thin / sizeof thin[0]; i++)
+		if (opt_given(thin[i]) && (strcmp(thin[i], "ramp") != 0 || o->ramp == RAMP_REMOVE) &&
+		    (strcmp(thin[i], "orientation") != 0 || o->orientations) &&
+		    (strcmp(thin[i], "intensity") != 0 || o->engine.intensity))
+			return error("'--slices' and '--%s': expected one of the two", thin[i]);
+	return 0;
+}
+
 static int take_bounds(const struct recon_options *o)
 {
 	const struct ptycho_opts *e = &o->engine;
@@ -400,10 +437,13 @@ int ptycho_options_check(struct recon_options *o)
 	e->seed = (uint64_t)o->seed;
 	e->sequential = o->order;
 	e->subpixel = o->subpixel;
+	if (o->slices > 1 && !opt_given("algorithm"))
+		o->algorithm = "epie:40:batch=8";
 	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
 	    take_background(o) != 0 || take_regular(o) != 0 || take_frames(o) != 0 ||
 	    take_geometry(o) != 0 || take_near_field(o) != 0 || take_bounds(o) != 0 ||
-	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0)
+	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0 ||
+	    take_slices(o) != 0)
 		return -1;
 	e->probe_start = o->start_probe >= 0			? o->start_probe
 			 : o->stage[0].engine == &engine_mlgrad ? 2

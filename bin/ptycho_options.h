@@ -31,6 +31,8 @@ struct recon_options {
 	double margin;	 /* NAN: by the size of the frames */
 	size_t shape[2]; /* canvas; 0: from the scan */
 	long centre[2], half;
+	size_t slices;	/* of the object */
+	double spacing; /* between them, metres */
 	bool near_field;
 	double focus; /* before the object, metres; INFINITY: parallel beam */
 	bool orientations, xys; /* --orientation=scan, --xy=scan: the table only */

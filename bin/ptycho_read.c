@@ -26,10 +26,10 @@ static void to_complex(const struct array *a, size_t sets, float complex *out)
 			out[m * area + i] = v[2 * m * area + i] + v[(2 * m + 1) * area + i] * I;
 }
 
-/* A page of photons, the beam in the middle. */
+/* A page of photons, the beam in the middle but in the near field. */
 static int read_background(struct work *w, const char *path)
 {
-	size_t n = w->frames.n, half = n - n / 2;
+	size_t n = w->frames.n, half = w->o->near_field ? 0 : n - n / 2;
 	struct array a = { 0 };
 	bool lossy;
 	int rc = -1;
@@ -99,18 +99,19 @@ done:
 	return rc;
 }
 
-/* The third page of STEM_object.tif, its coverage, is passed over. */
+/* Of each slice; the last page of STEM_object.tif, its coverage, is passed over. */
 static int read_object(struct work *w, const char *path)
 {
 	struct array a = { 0 };
-	size_t n = w->canvas[0] * w->canvas[1];
+	size_t slices = w->o->slices, n = slices * w->canvas[0] * w->canvas[1];
 	bool lossy;
 	int rc = -1;
 
 	if (tiff_read(path, NULL, &a, NULL) != 0 || array_to_f32(&a, &lossy) != 0)
 		goto done;
-	if (a.nz != 2 && a.nz != 3) {
-		error("'%s': %zu pages, expected a real and an imaginary one", path, a.nz);
+	if (a.nz != 2 * slices && a.nz != 2 * slices + 1) {
+		error("'%s': %zu pages, expected a real and an imaginary one%s", path, a.nz,
+		      slices > 1 ? " of each slice" : "");
 		goto done;
 	}
 	if (a.ny != w->canvas[0] || a.nx != w->canvas[1]) {
@@ -122,14 +123,15 @@ static int read_object(struct work *w, const char *path)
 	w->object = mem_try(path, n, sizeof *w->object);
 	if (!w->object)
 		goto done;
-	to_complex(&a, 1, w->object);
+	to_complex(&a, slices, w->object);
 	w->known = mem_new(n, sizeof *w->known);
 	for (size_t i = 0; i < n; i++) {
 		float re = crealf(w->object[i]), im = cimagf(w->object[i]);
 
 		if (isinf(re) || isinf(im)) {
 			error("'%s': row %zu, column %zu is infinite, expected numbers or NaN",
-			      path, i / a.nx, i % a.nx);
+			      path,
+			      i / a.nx % a.ny, i % a.nx);
 			goto done;
 		}
 		w->known[i] = !isnan(re) && !isnan(im);
@@ -194,7 +196,7 @@ static int place(struct work *w, const char *input)
 			memcpy(w->s[w->frames.kept[w->scan.page[r]]], s[r], sizeof s[r]);
 	free(pos);
 	free(s);
-	if (mem_mul(w->canvas[0], w->canvas[1]) > (size_t)INT32_MAX)
+	if (mem_mul(w->o->slices * w->canvas[0], w->canvas[1]) > (size_t)INT32_MAX)
 		return error("'%s': the object is %zux%zu, expected at most %d pixels: unit of the "
 			     "positions?",
 			     input, w->canvas[0], w->canvas[1], INT32_MAX);

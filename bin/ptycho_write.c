@@ -157,6 +157,7 @@ static int write_background(const struct work *w, const struct job *j)
 {
 	struct tiff_out o = how(w, j);
 	size_t n = w->frames.n;
+	size_t half = w->o->near_field ? 0 : n / 2;
 	char *path;
 	struct array a = { 0 };
 	int rc = -1;
@@ -167,7 +168,8 @@ static int write_background(const struct work *w, const struct job *j)
 	if (array_init(&a, path, DT_F32, 1, n, n) == 0) {
 		for (size_t y = 0; y < n; y++)
 			for (size_t x = 0; x < n; x++)
-				((float *)a.data)[(y + n / 2) % n * n + (x + n / 2) % n] = w->background[y * n + x];
+				((float *)a.data)[(y + half) % n * n + (x + half) % n] =
+					w->background[y * n + x];
 		rc = tiff_write(path, &a, &o);
 	}
 	array_clear(&a);
@@ -194,29 +196,31 @@ static bool *inside(const struct work *w)
 	return in;
 }
 
-/* Re, Im, coverage; NaN where too little light fell, unless the start object was known there:
- * nothing erases it. */
+/* Re, Im of each slice, coverage; NaN where too little light fell, unless the start object was known
+ * there: nothing erases it. */
 static int object_pages(const struct work *w, const char *what, struct array *a)
 {
-	size_t area = w->canvas[0] * w->canvas[1];
+	size_t area = w->canvas[0] * w->canvas[1], slices = w->o->slices;
 	bool *in = inside(w);
-	float most = 0, *v;
-	int rc = to_pages(what, w->object, 1, w->canvas[0], w->canvas[1], 1, a);
+	float most = 0, *v, *cover;
+	int rc = to_pages(what, w->object, slices, w->canvas[0], w->canvas[1], 1, a);
 
 	for (size_t i = 0; i < area; i++)
 		most = fmaxf(most, w->light[i]);
 	v = a->data;
+	cover = v + 2 * slices * area;
 	for (size_t i = 0; rc == 0 && i < area; i++) {
-		v[2 * area + i] = most > 0 ? w->light[i] / most : 0;
-		if ((!in[i] || (double)v[2 * area + i] < w->o->coverage) &&
-		    !(w->known && w->known[i]))
-			v[i] = v[area + i] = NAN;
+		cover[i] = most > 0 ? w->light[i] / most : 0;
+		for (size_t l = 0; l < slices; l++)
+			if ((!in[i] || (double)cover[i] < w->o->coverage) &&
+			    !(w->known && w->known[l * area + i]))
+				v[2 * l * area + i] = v[(2 * l + 1) * area + i] = NAN;
 	}
 	free(in);
 	return rc;
 }
 
-/* Amplitude and phase of the first two pages. */
+/* Amplitude and phase of the object, of several slices their product. */
 static int phase_pages(const struct array *object, const char *what, struct array *a)
 {
 	size_t area = object->ny * object->nx;
@@ -227,8 +231,16 @@ static int phase_pages(const struct array *object, const char *what, struct arra
 		return -1;
 	p = a->data;
 	for (size_t i = 0; i < area; i++) {
-		p[i] = hypotf(v[i], v[area + i]);
-		p[area + i] = isnan(v[i]) ? NAN : atan2f(v[area + i], v[i]);
+		float re = v[i], im = v[area + i];
+
+		for (size_t l = 2; l + 1 < object->nz; l += 2) {
+			float x = v[l * area + i], y = v[(l + 1) * area + i], t = re * x - im * y;
+
+			im = re * y + im * x;
+			re = t;
+		}
+		p[i] = hypotf(re, im);
+		p[area + i] = isnan(re) ? NAN : atan2f(im, re);
 	}
 	return 0;
 }

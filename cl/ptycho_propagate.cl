@@ -14,3 +14,23 @@ kernel void ptycho_propagate(global float2 *restrict F, global const float2 *res
 
 	vc_store(f, n - x, back ? vc_cmul(h, v) : vc_mul(h, v));
 }
+
+/* to_km = conj(O_k) wave_km count / ((1 - b) V + b most), 0 where nothing is below the line */
+kernel void ptycho_descend(global float2 *restrict to, global const float2 *restrict wave, global const float2 *restrict object,
+			   global const float *restrict V, global const int4 *restrict window, int n, int modes, int width,
+			   int count, float b, float most)
+{
+	int x = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2);
+
+	if (x >= n || r >= n || k >= count)
+		return;
+	vc o = vc_load(object + (size_t)(window[k].x + r) * width + window[k].y + x, n - x);
+	vf den = (1 - b) * vf_load(V + (size_t)r * n + x, n - x) + b * most;
+	vf by = CHOOSE(den > 0, (float)count / CHOOSE(den > 0, den, vf_set(1)), vf_set(0));
+
+	for (int m = 0; m < modes; m++) {
+		size_t i = (((size_t)k * modes + m) * n + r) * n + x;
+
+		vc_store(to + i, n - x, vc_scale(by, vc_cmul(o, vc_load(wave + i, n - x))));
+	}
+}

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What lies between object and detector beside one far field: the near field.  ptychosim says the truth.
+# What lies between object and detector beside a thin object and one far field: the near field, slices.  ptychosim says the truth.
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
 cell() { awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } { v = $c } END { print v }' "$1"; }
@@ -57,4 +57,42 @@ ok 'a focus is of the near field' \
 	"exits 2 ptychorecon --focus-distance 1 -p scan_pos.csv -o no scan_dp.tif && says near-field && exits 2 ptychosim --focus-distance 1 -o no"
 ok 'the propagator that the frames are too small for is named' \
 	"ptychorecon ${near/6e-4/6e-3} -a epie:0 --probe scan_probe0.tif -p scan_pos.csv -o far scan_dp.tif && says sampled"
+
+# ---- slices
+beam='--energy 12.39842 --pixel 5e-9'
+thick="$beam --slices 2 --slice-spacing 1.2e-5"
+slab='--frames 100 --size 64 --step 4.5 --seed 3 --photons 1e7'
+page() { ptychotif "$1_object.tif" "$2_object.tif" "pages=$((2 * $3)),$((2 * $3 + 1))"; }
+
+for more in '' '--modes 2' '--subpixel' '--slices 5' "$near --slices 2"; do
+	these=${thick/--slices 2/}
+	[ "${more#*near}" = "$more" ] || these='--slice-spacing 1e-4'
+	[ "${more#*--slices}" != "$more" ] || these="$these --slices 2"
+	ok "slices: the truth explains noise-free frames to 1e-6${more:+ ($more)}" \
+		"ptychosim -q $slab $more --noise none --type f32 $these -o clean && ptychorecon -q $these -a epie:0 $(case $more in *subpixel) echo --subpixel fourier ;; *modes*) ;; *) echo "$more" ;; esac) \$(truth clean) -o clean clean_dp.tif &&
+		 below \$(cell clean_log.csv R) 2e-6"
+done
+ok 'and not at another spacing' \
+	"ptychosim -q $slab --noise none --type f32 $thick -o clean && ptychorecon -q ${thick/1.2e-5/6e-6} -a epie:0 \$(truth clean) -o off clean_dp.tif && below 0.01 \$(cell off_log.csv R)"
+ok 'the truth is a fixed point: R below 1e-4 after three iterations' \
+	"for a in epie rpie epie:3:batch=1; do ptychorecon -q $thick -a \${a/%pie/pie:3} --watchdog off --no-gauge --start-update-probe 0 \$(truth clean) -o fixed clean_dp.tif && below \$(cell fixed_log.csv R) 1e-4 || exit 1; done"
+ok 'with photons, two slices explain a thick object twice as well as one, and each is found' \
+	"ptychosim -q $slab $thick -o slab && ptychorecon -q $thick --probe slab_probe0.tif -p slab_pos.csv -o two slab_dp.tif && ptychorecon -q -a epie:40 --probe slab_probe0.tif -p slab_pos.csv -o one slab_dp.tif &&
+	 below \$(cell two_log.csv R) \$(awk -v r=\$(cell one_log.csv R) 'BEGIN { print r / 2 }') && page slab_truth first_truth 0 && page slab_truth second_truth 1 && page two first 0 && page two second 1 && page one thin 0 &&
+	 below \$(nrmse first first) 0.08 && below \$(nrmse second second) 0.12 && below 0.08 \$(nrmse thin first) && below 0.12 \$(nrmse thin second)"
+ok 'pages real and imaginary of each slice, then the coverage, at most 1' \
+	"ptychotif two_object.tif last.tif pages=4 within=0,1 && [ \$(tiffstat two_object.tif | wc -l) = 5 ] && [ \$(tiffstat last.tif | awk '{ print \$NF }') = 1 ]"
+ok 'they are a start: no iteration changes them' \
+	"ptychorecon -q $thick -a epie:0 --coverage 0 --probe slab_probe0.tif -p slab_pos.csv --object slab_truth_object.tif -o start slab_dp.tif && page start s 1 && tiffdiff s_object.tif second_truth_object.tif"
+ok 'one slice is a thin object: the same bytes as without the option' \
+	"ptychorecon -q -a epie:3 --slices 1 --probe slab_probe0.tif -p slab_pos.csv -o a slab_dp.tif && ptychorecon -q -a epie:3 --probe slab_probe0.tif -p slab_pos.csv -o b slab_dp.tif && tiffdiff a_object.tif b_object.tif && tiffdiff a_probe.tif b_probe.tif"
+ok 'the same bytes on one thread and in little memory' \
+	"for m in 1G 8M; do ptychorecon -q --threads \${#m} --mem \$m $thick -a epie:3 --probe slab_probe0.tif -p slab_pos.csv -o m\$m slab_dp.tif || exit 1; done; tiffdiff m1G_object.tif m8M_object.tif && tiffdiff m1G_probe.tif m8M_probe.tif"
+ok 'a run that was cut off goes on to the same bytes' \
+	"run=\"ptychorecon -q $thick -a epie:8 --checkpoint 1 --probe slab_probe0.tif -p slab_pos.csv -o cut slab_dp.tif\" && rm -rf cut* && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
+	 (\$run & p=\$!; while [ ! -e cut.ckpt/state.tif ] && kill -0 \$p; do sleep 0.01; done; kill -9 \$p; wait \$p; true) && \$run --resume && tiffdiff whole.tif cut_object.tif"
+ok 'the engines that cannot are refused, and those that can named' \
+	"for a in wasp lsqml mlgrad ml er dm raar epie:2,dm:2; do exits 2 ptychorecon $thick -a \$a -p slab_pos.csv -o no slab_dp.tif && says 'epie or rpie' || exit 1; done"
+ok 'slices need a spacing and optics, a spacing slices, and neither goes with what knows one slice only' \
+	"for o in '--slices 2' '--slice-spacing 1e-6' '--slices 2 --slice-spacing 1e-6' '$thick --intensity' '$thick --refine-positions 1' '$thick --ramp remove' '$thick --smooth 1' '$thick --orientation scan'; do exits 2 ptychorecon \$o -p slab_pos.csv -o no slab_dp.tif || exit 1; done"
 done_testing

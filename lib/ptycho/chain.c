@@ -68,7 +68,7 @@ static int changes(struct ptycho *p, const float complex *object, const float co
 
 	if (!o)
 		return -1;
-	row->dO = change(o, object, p->h * p->w);
+	row->dO = change(o, object, ptycho_canvas(p));
 	if (buf_unmap(p->object) != 0 || !(q = buf_map(p->probe, MAP_READ)))
 		return -1;
 	row->dP = change(q, probe, p->modes * p->n * p->n);
@@ -94,7 +94,7 @@ static int power_of(struct ptycho *p, double *power)
 
 static void keep_good(struct ptycho *p, struct watch *w, const float complex *object, const float complex *probe)
 {
-	memcpy(w->object, object, p->h * p->w * sizeof *object);
+	memcpy(w->object, object, ptycho_canvas(p) * sizeof *object);
 	memcpy(w->probe, probe, p->modes * p->n * p->n * sizeof *probe);
 	memcpy(w->s, p->s, p->k * sizeof *w->s);
 	w->iteration = p->iteration;
@@ -193,14 +193,14 @@ int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 	double number[] = { (double)p->shift[0], (double)p->shift[1], p->gauge, w->first, w->best, w->power,
 			    (double)w->iteration, w->bad };
 
-	if (visit_buf(p->object, "object", 1, p->h, 2 * p->w, visit, arg) != 0 ||
+	if (visit_buf(p->object, "object", p->slices, p->h, 2 * p->w, visit, arg) != 0 ||
 	    visit_buf(p->probe, "probe", m, n, 2 * n, visit, arg) != 0 ||
 	    visit(arg, "windows", p->s, DT_F64, 1, p->k, 2) != 0 ||
 	    visit(arg, "windows_given", p->s0, DT_F64, 1, p->k, 2) != 0 ||
 	    visit(arg, "intensity", p->intensity, DT_F64, 1, 1, p->k) != 0 ||
 	    visit(arg, "alpha", p->alpha, DT_F64, 1, 1, p->k) != 0 ||
 	    visit(arg, "numbers", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0 ||
-	    visit(arg, "good_object", w->object, DT_F32, 1, p->h, 2 * p->w) != 0 ||
+	    visit(arg, "good_object", w->object, DT_F32, p->slices, p->h, 2 * p->w) != 0 ||
 	    visit(arg, "good_probe", w->probe, DT_F32, m, n, 2 * n) != 0 ||
 	    visit(arg, "good_windows", w->s, DT_F64, 1, p->k, 2) != 0)
 		return -1;
@@ -252,7 +252,7 @@ static int last_row(struct ptycho *p, struct ptycho_row *final)
 
 int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const struct chain_ops *ops, struct ptycho_row *final)
 {
-	size_t canvas = p->h * p->w, probes = p->modes * p->n * p->n;
+	size_t canvas = ptycho_canvas(p), probes = p->modes * p->n * p->n;
 	struct run r = { .ops = ops, .watch = { .first = NAN, .best = NAN }, .restore = p->iteration > 0 };
 	long done = p->iteration;
 	int rc = power_of(p, &r.watch.power);

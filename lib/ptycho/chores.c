@@ -20,7 +20,7 @@ static int clamp_object(struct ptycho *p)
 	o = buf_map(p->object, MAP_READ | MAP_WRITE);
 	if (!o)
 		return -1;
-	for (size_t i = 0; i < p->h * p->w; i++) {
+	for (size_t i = 0; i < ptycho_canvas(p); i++) {
 		double size = cabs((double complex)o[i]), phase = carg((double complex)o[i]);
 
 		if (a[0] < a[1])
@@ -143,31 +143,47 @@ static int scale(struct buf *b, size_t n, double by)
 	return buf_unmap(b);
 }
 
-int chores_gauge(struct ptycho *p)
+/* Root of the mean square of a slice in the light W of the first, 0: not to be had. */
+static double mean_size(const struct ptycho *p, const float complex *o, const float *w)
 {
-	const float complex *o;
-	const float *w;
 	double num = 0, den = 0, c;
 
-	if (model_illumination(p, p->W) != 0)
-		return -1;
-	w = buf_map(p->W, MAP_READ);
-	o = w ? buf_map(p->object, MAP_READ) : NULL;
-	if (!o)
-		return -1;
 	for (size_t i = 0; i < p->h * p->w; i++) {
 		double re = (double)crealf(o[i]), im = (double)cimagf(o[i]);
 
 		num += (double)w[i] * (re * re + im * im);
 		den += (double)w[i];
 	}
+	c = sqrt(num / den);
+	return c > 0 && !isinf(c) ? c : 0;
+}
+
+int chores_gauge(struct ptycho *p)
+{
+	size_t n = p->h * p->w;
+	float complex *o;
+	const float *w;
+	double all = 1;
+
+	if (model_illumination(p, p->W) != 0)
+		return -1;
+	w = buf_map(p->W, MAP_READ);
+	o = w ? buf_map(p->object, MAP_READ | MAP_WRITE) : NULL;
+	if (!o)
+		return -1;
+	for (size_t l = 0; l < p->slices; l++) {
+		double c = mean_size(p, o + l * n, w);
+
+		if (c == 0)
+			continue; /* the watchdog says it */
+		for (size_t i = l * n; i < (l + 1) * n; i++)
+			o[i] *= (float)(1 / c);
+		all *= c;
+	}
 	if (buf_unmap(p->object) != 0 || buf_unmap(p->W) != 0)
 		return -1;
-	c = sqrt(num / den);
-	if (!(c > 0) || isinf(c))
-		return 0; /* the watchdog says it */
-	p->gauge *= c;
-	return scale(p->object, p->h * p->w, 1 / c) != 0 ? -1 : scale(p->probe, p->modes * p->n * p->n, c);
+	p->gauge *= all;
+	return scale(p->probe, p->modes * p->n * p->n, all);
 }
 
 int chores_run(struct ptycho *p, const struct stage *s, bool last)

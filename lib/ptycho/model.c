@@ -8,6 +8,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "ptycho/geometry.h"
+#include "ptycho/slices.h"
 
 enum { TILE = 16, SUMS = 8 }; /* of cl/ptycho.clh */
 
@@ -116,6 +117,7 @@ int model_batch(struct ptycho *p, const size_t *frames, size_t count)
 	if (count > p->room)
 		return error("a batch of %zu frames, expected at most %zu", count, p->room);
 	p->count = count;
+	slices_at(p, 0);
 	memcpy(p->member, frames, count * sizeof *frames);
 	at = buf_map(p->window, MAP_WRITE | MAP_DISCARD);
 	if (!at)
@@ -139,7 +141,7 @@ int model_batch(struct ptycho *p, const size_t *frames, size_t count)
 		at[b][2] = (int32_t)(p->resident ? k : b);
 		at[b][3] = (int32_t)k;
 	}
-	if (list_tiles(p, (const int32_t(*)[4])at) != 0 || buf_unmap(p->window) != 0)
+	if (list_tiles(p, (const int32_t(*)[4])at) != 0 || buf_unmap(p->window) != 0 || slices_place(p) != 0)
 		return -1;
 	return write_par(p) != 0 || stage_frames(p) != 0 ? -1 : 0;
 }
@@ -225,8 +227,7 @@ int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct
 		       ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p, probes)), INT(add));
 }
 
-/* From plane to plane; the two transforms and scale make a unitary one at 1 / n^2. */
-static int propagate(struct ptycho *p, struct buf *wave, struct buf *H, bool back, double scale)
+int model_propagate(struct ptycho *p, struct buf *wave, struct buf *H, bool back, double scale)
 {
 	size_t planes = p->count * p->modes;
 
@@ -240,13 +241,13 @@ static int propagate(struct ptycho *p, struct buf *wave, struct buf *H, bool bac
 /* In the near field n times the unitary wave, both ways, as a transform gives in the far field. */
 int model_forward(struct ptycho *p, struct buf *wave)
 {
-	return p->near ? propagate(p, wave, p->near, false, 1 / (double)p->n)
+	return p->near ? model_propagate(p, wave, p->near, false, 1 / (double)p->n)
 		       : run_transform(p, wave, p->count * p->modes, FFT_FORWARD);
 }
 
 int model_backward(struct ptycho *p, struct buf *wave)
 {
-	return p->near ? propagate(p, wave, p->near, true, 1 / (double)p->n)
+	return p->near ? model_propagate(p, wave, p->near, true, 1 / (double)p->n)
 		       : run_transform(p, wave, p->count * p->modes, FFT_BACKWARD);
 }
 
@@ -358,7 +359,7 @@ done:
 int model_gather_object(struct ptycho *p, struct buf *probes, struct buf *wave, struct buf *U, struct buf *W, bool fresh)
 {
 	return dev_run(p->d, "ptycho_gather_object", TILES(p), ARG(U), ARG(W), ARG(probes), ARG(wave), ARG(p->window),
-		       ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->h),
+		       ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->bottom),
 		       INT(p->w), INT(p->count), INT(step(p, probes)), INT(fresh), INT((U ? 1 : 0) | (W ? 2 : 0)));
 }
 
@@ -412,7 +413,7 @@ int model_all_errors(struct ptycho *p)
 		if (model_block(p, k, count) != 0)
 			return -1;
 		probes = model_probes(p, p->probe, p->shifted);
-		if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 ||
+		if (!probes || slices_waves(p, probes) != 0 ||
 		    model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0)
 			return -1;
 	}
@@ -428,7 +429,7 @@ int model_tile_max(struct ptycho *p, struct buf *W, double *most)
 	*most = 0;
 	if (grow(p, &p->top, p->tiles * sizeof *top) != 0 ||
 	    dev_run(p->d, "ptycho_tile_max", ((struct ndrange){ { p->tiles, 1, 1 }, { 16, 1, 1 } }), ARG(p->top),
-		    ARG(W), ARG(p->tile), INT(p->tiles), INT(p->h), INT(p->w)) != 0)
+		    ARG(W), ARG(p->tile), INT(p->tiles), INT(p->bottom), INT(p->w)) != 0)
 		return -1;
 	top = buf_map(p->top, MAP_READ);
 	if (!top)

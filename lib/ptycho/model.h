@@ -20,6 +20,8 @@ struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifte
 int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave, bool add);
 int model_forward(struct ptycho *p, struct buf *wave);	/* to the detector, in place */
 int model_backward(struct ptycho *p, struct buf *wave);
+/* From plane to plane by H [n][n] (propagate.h), or back, in place; at scale 1 / n^2 the two transforms are unitary ones. */
+int model_propagate(struct ptycho *p, struct buf *wave, struct buf *H, bool back, double scale);
 int model_planes(struct ptycho *p, struct buf *b, enum fft_kind kind);	/* [count][n][n], one for each frame */
 
 /* Detector plane.  Each takes the raw forward transform F (Psi = F / n), fills p->err of the batch's frames. */

@@ -5,6 +5,7 @@
 #include "ptycho/engine.h"
 #include "ptycho/order.h"
 #include "ptycho/positions.h"
+#include "ptycho/slices.h"
 
 /* What wasp sums over an iteration. */
 struct kept {
@@ -48,35 +49,49 @@ static int begin(struct ptycho *p, const struct stage *s, void **kept)
 	return k->dP && (k->shifted || !p->o.subpixel) ? dev_load(p->d, "ptycho_pie") : -1;
 }
 
-/* chi of the batch in p->wave; if wanted, sums g, V on the probe */
-static struct buf *corrections(struct ptycho *p, const struct stage *s, bool probe)
+/* chi of the batch in p->wave, behind the last slice */
+static struct buf *corrections(struct ptycho *p, const struct stage *s)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
-	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
+	if (!probes || slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 ||
 	    model_replace(p, p->wave) != 0 || model_backward(p, p->wave) != 0 ||
 	    (s->refine && positions_batch(p, p->wave, probes) != 0) ||
-	    (s->engine != &engine_wasp && intensity_batch(p, p->wave, probes) != 0) ||
-	    (probe && (model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0 ||
-		       model_gather_probe_end(p, p->g) != 0)))
+	    (s->engine != &engine_wasp && intensity_batch(p, p->wave, probes) != 0))
 		return NULL;
 	return probes;
 }
 
+/* Sums g, V on the probe, behind the first slice. */
+static int probe_sums(struct ptycho *p)
+{
+	return model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0 ? -1 : model_gather_probe_end(p, p->g);
+}
+
+static int pie_object(struct ptycho *p, struct buf *waves, float a)
+{
+	double most;
+
+	if (model_gather_object(p, waves, p->wave, p->U, p->W, true) != 0 || model_tile_max(p, p->W, &most) != 0)
+		return -1;
+	return dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W), ARG(p->tile),
+		       INT(p->tiles), INT(p->bottom), INT(p->w), FLOAT(a), FLOAT(most));
+}
+
+/* Each slice by the waves that meet it, from the last one to the first, with the slices of the batch's start. */
 static int pie_batch(struct ptycho *p, const struct stage *s)
 {
 	bool probe = may_change_probe(p, s);
 	float a = (float)s->alpha, b = (float)s->beta;
-	struct buf *probes = corrections(p, s, probe);
+	struct buf *probes = corrections(p, s);
 	double most;
 
 	if (!probes)
 		return -1;
-	if (may_change_object(p) &&
-	    (model_gather_object(p, probes, p->wave, p->U, p->W, true) != 0 || model_tile_max(p, p->W, &most) != 0 ||
-	     dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W), ARG(p->tile),
-		     INT(p->tiles), INT(p->h), INT(p->w), FLOAT(a), FLOAT(most)) != 0))
-		return -1;
+	for (size_t l = p->slices; l-- > 0;)
+		if ((l == 0 && probe && probe_sums(p) != 0) || slices_descend(p, s->beta) != 0 ||
+		    (may_change_object(p) && pie_object(p, slices_incident(p, probes), a) != 0) || slices_step(p) != 0)
+			return -1;
 	if (!probe)
 		return 0;
 	return model_max(p->V, p->n * p->n, &most) != 0 ?
@@ -85,27 +100,39 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 			       INT(p->modes), FLOAT(b), FLOAT(most), FLOAT(0));
 }
 
+static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *probes, double power)
+{
+	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
+
+	return dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO), ARG(probes), ARG(p->wave),
+		       ARG(p->window), ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes),
+		       INT(p->h), INT(p->w), INT(p->count), INT(step),
+		       FLOAT(s->alpha * power / (double)(p->n * p->n)), INT(may_change_object(p)));
+}
+
+/* What the iteration's average of the probe gets of the batch. */
+static int wasp_probe(struct ptycho *p, struct kept *k, struct buf *probes)
+{
+	if (dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe), ARG(p->g), ARG(p->V),
+		    INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
+		return -1;
+	if (!p->o.subpixel)
+		return 0;
+	/* sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V then */
+	return model_waves(p, probes, p->object, p->scratch, false) != 0 ?
+		       -1 :
+		       model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false);
+}
+
 static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 {
 	bool probe = may_change_probe(p, s);
-	struct buf *probes = corrections(p, s, probe);
-	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
+	struct buf *probes = corrections(p, s);
 	double power;
 
-	if (!probes || model_dot(p->probe, p->probe, p->modes * p->n * p->n, &power) != 0)
-		return -1;
-	if (probe && dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe), ARG(p->g), ARG(p->V),
-			     INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
-		return -1;
-	/* sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V then */
-	if (probe && p->o.subpixel &&
-	    (model_waves(p, probes, p->object, p->scratch, false) != 0 ||
-	     model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false) != 0))
-		return -1;
-	if (dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO), ARG(probes), ARG(p->wave),
-		    ARG(p->window), ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes),
-		    INT(p->h), INT(p->w), INT(p->count), INT(step), FLOAT(s->alpha * power / (double)(p->n * p->n)),
-		    INT(may_change_object(p))) != 0)
+	if (!probes || model_dot(p->probe, p->probe, p->modes * p->n * p->n, &power) != 0 ||
+	    (probe && (probe_sums(p) != 0 || wasp_probe(p, k, probes) != 0)) ||
+	    wasp_object(p, s, k, probes, power) != 0)
 		return -1;
 	return !probe ? 0 :
 			dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g), ARG(p->V), INT(p->n),
@@ -167,8 +194,8 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 }
 
 const struct engine engine_epie = { .name = "epie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
-				    .sequential_updates = true };
+				    .sequential_updates = true, .slices = true };
 const struct engine engine_rpie = { .name = "rpie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
-				    .sequential_updates = true };
+				    .sequential_updates = true, .slices = true };
 const struct engine engine_wasp = { .name = "wasp", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
 				    .sequential_updates = true };

@@ -6,7 +6,8 @@ struct optics optics_near(double z, double focus, double p, double wavelength)
 {
 	double m = isinf(focus) ? 1 : (z + focus) / focus;
 
-	return (struct optics){ true, z / m, wavelength, p / m };
+	return (struct optics){ .near_field = true, .distance = z / m, .wavelength = wavelength,
+				.pixel = p / m };
 }
 
 /* cycles per sample of index i among n */

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where the detector is.  Lengths in metres, of the parallel beam that a cone is scaled to. */
+/* Where slices and detector are.  Lengths in metres, of the parallel beam that a cone is scaled to. */
 struct optics {
+	size_t slices;			    /* of the object; 0 is 1 */
+	double spacing;			    /* between them */
 	bool near_field;		    /* else the far field */
 	double distance, wavelength, pixel; /* of the object plane's pixels */
 };

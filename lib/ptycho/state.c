@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ptycho/model.h"
 #include "ptycho/positions.h"
+#include "ptycho/slices.h"
 
 struct ptycho_plan ptycho_plan(size_t k, size_t n, size_t modes, size_t h, size_t w, const char *engine, size_t batch,
 			       size_t frame_bytes, size_t mem)
@@ -32,6 +33,11 @@ struct ptycho_plan ptycho_plan(size_t k, size_t n, size_t modes, size_t h, size_
 		p.blocks = (k + p.per_block - 1) / p.per_block;
 	}
 	return p;
+}
+
+size_t ptycho_canvas(const struct ptycho *p)
+{
+	return p->slices * p->h * p->w;
 }
 
 static struct buf *make(struct ptycho *p, size_t bytes, bool *ok)
@@ -64,10 +70,10 @@ static int allocate(struct ptycho *p)
 	size_t frame = nn * (p->frames->u16 ? sizeof(uint16_t) : sizeof(float));
 	bool ok = true;
 
-	p->object = make(p, p->h * p->w * sizeof(float complex), &ok);
+	p->object = make(p, ptycho_canvas(p) * sizeof(float complex), &ok);
 	p->probe = make(p, p->modes * nn * sizeof(float complex), &ok);
-	p->U = make(p, p->h * p->w * sizeof(float complex), &ok);
-	p->W = make(p, p->h * p->w * sizeof(float), &ok);
+	p->U = make(p, ptycho_canvas(p) * sizeof(float complex), &ok);
+	p->W = make(p, ptycho_canvas(p) * sizeof(float), &ok);
 	p->g = make(p, p->modes * nn * sizeof(float complex), &ok);
 	p->V = make(p, nn * sizeof(float), &ok);
 	p->wave = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
@@ -89,7 +95,7 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 		size_t h, size_t w, size_t modes, const float complex *probe, const float complex *object, size_t room,
 		bool resident)
 {
-	*p = (struct ptycho){ .d = d, .o = *o, .frames = f, .k = f->k, .n = f->n, .h = h, .w = w, .modes = modes,
+	*p = (struct ptycho){ .d = d, .o = *o, .frames = f, .k = f->k, .n = f->n, .h = h, .w = w, .modes = modes, .slices = o->optics.slices ? o->optics.slices : 1,
 			      .gauge = 1, .resident = resident, .room = room < f->k ? room : f->k };
 	p->s = mem_new(p->k, sizeof *p->s);
 	p->s0 = mem_new(p->k, sizeof *p->s0);
@@ -106,14 +112,14 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 	for (size_t i = 0; i < f->pages; i++)
 		if (f->kept[i] >= 0 && f->photons[i] > p->max_photons)
 			p->max_photons = f->photons[i];
-	if (dev_load(d, "ptycho") != 0 || allocate(p) != 0 || make_near(p) != 0)
+	if (dev_load(d, "ptycho") != 0 || allocate(p) != 0 || make_near(p) != 0 || slices_init(p) != 0)
 		return -1;
 	if (!object) {
 		float complex *one = buf_map(p->object, MAP_WRITE | MAP_DISCARD);
 
 		if (!one)
 			return -1;
-		for (size_t i = 0; i < h * w; i++)
+		for (size_t i = 0; i < ptycho_canvas(p); i++)
 			one[i] = 1;
 		if (buf_unmap(p->object) != 0)
 			return -1;
@@ -123,6 +129,8 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 
 void ptycho_clear(struct ptycho *p)
 {
+	slices_clear(p);
+
 	struct buf *all[] = { p->object, p->probe, p->measured, p->window, p->par, p->wave, p->shifted, p->scratch,
 			      p->probe_f, p->rows, p->top, p->tile, p->cover, p->U, p->W, p->g, p->V,
 			      p->background, p->ratio, p->seen, p->near };
@@ -146,14 +154,14 @@ void ptycho_clear(struct ptycho *p)
 
 int ptycho_read(struct ptycho *p, float complex *object, float complex *probe)
 {
-	if (object && buf_read(p->object, 0, object, p->h * p->w * sizeof *object) != 0)
+	if (object && buf_read(p->object, 0, object, ptycho_canvas(p) * sizeof *object) != 0)
 		return -1;
 	return probe ? buf_read(p->probe, 0, probe, p->modes * p->n * p->n * sizeof *probe) : 0;
 }
 
 int ptycho_write(struct ptycho *p, const float complex *object, const float complex *probe)
 {
-	if (object && buf_write(p->object, 0, object, p->h * p->w * sizeof *object) != 0)
+	if (object && buf_write(p->object, 0, object, ptycho_canvas(p) * sizeof *object) != 0)
 		return -1;
 	return probe ? buf_write(p->probe, 0, probe, p->modes * p->n * p->n * sizeof *probe) : 0;
 }

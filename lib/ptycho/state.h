@@ -51,6 +51,7 @@ struct ptycho {
 	struct dev *d;
 	struct ptycho_opts o;
 	size_t k, n, modes, h, w;	/* frames, side, probe modes, canvas */
+	size_t slices;			/* of the object, 1: thin */
 	double (*s)[2], (*s0)[2];	/* [k] windows' first pixels, now and as given (both follow recentring) */
 	long shift[2];			/* t of recentring, summed: s + shift is in the input's frame */
 	double *intensity;		/* [k] w_k, 1 at first */
@@ -60,9 +61,11 @@ struct ptycho {
 	double (*err)[ERR_SUMS];	/* [k] of the iteration at hand */
 	double max_photons;		/* of a frame */
 
-	struct buf *object;		/* [h][w] complex64 */
+	struct buf *object;		/* [slices][h][w] complex64 */
 	struct buf *probe;		/* [modes][n][n] complex64 */
 
+	struct slices *thick;		/* slices.h; NULL with one */
+	size_t bottom;			/* row of `object` below the slice at hand, h with one */
 	struct buf *near;		/* [n][n] complex64: to the detector in the near field; NULL: far */
 
 	/* ---- frames: all on the device, or staged batch by batch from the host */
@@ -91,7 +94,7 @@ struct ptycho {
 	struct buf *top;		/* [tiles] float: maxima */
 	int32_t *bins;			/* scratch of the host */
 	struct buf *cover;		/* int: positions in the batch, ascending, tile by tile */
-	struct buf *U, *W;		/* [h][w] complex64, float: sums on the canvas, of any engine; U may be exchanged with `object` */
+	struct buf *U, *W;		/* [slices][h][w] complex64, float: sums on the canvas, of any engine; U may be exchanged with `object` */
 	struct buf *g, *V;		/* [modes][n][n] complex64, [n][n] float: sums on the probe; g with `probe` */
 	struct positions *positions;	/* positions.h; NULL until they are refined */
 	struct fft_cache {
@@ -108,7 +111,9 @@ struct ptycho_plan {
 struct ptycho_plan ptycho_plan(size_t k, size_t n, size_t modes, size_t h, size_t w, const char *engine,
 			       size_t batch, size_t frame_bytes, size_t mem);
 
-/* Starts from probe [modes][n][n] and object [h][w] (NULL: 1), windows s [k].  room: the largest batch of the chain; engine: of
+size_t ptycho_canvas(const struct ptycho *p);	/* pixels of all slices */
+
+/* Starts from probe [modes][n][n] and object [slices][h][w] (NULL: 1), windows s [k].  room: the largest batch of the chain; engine: of
  * the stage that needs the most memory.  0, or -1 after reporting (with the bytes needed); ptycho_clear is fine in every case. */
 int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, const struct frames *f, const double (*s)[2],
 		size_t h, size_t w, size_t modes, const float complex *probe, const float complex *object, size_t room,
