@@ -62,7 +62,7 @@ fi
 # ---- an end in the midst of it
 tiffmake -t f32 -s 300,400 -n 160 -k noise large.tif
 # a temporary is there, and the gradient is not
-written() { local i; for i in {1..2000}; do compgen -G "$1/.*.tmp" >list && return; sleep 0.005; done; return 1; }
+written() { for _ in {1..2000}; do compgen -G "$1/.*.tmp" >list && return; sleep 0.005; done; return 1; }
 # a shell ignores SIGINT for what it runs with &
 run() { exec perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$@"; }
 for signal in TERM INT KILL; do

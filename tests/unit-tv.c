@@ -1,130 +1,13 @@
 /* lib/tv against plain double loops: closed forms, the loops' gradients against central
  * differences, the kernels against the loops. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "math/random.h"
+#include "tests/ref-tv.h"
 #include "tests/tap.h"
-#include "tv/loss.h"
-
-struct volume {
-	size_t nz, ny, nx;
-	double *v;
-};
-
-static double forward(const struct volume *a, size_t z, size_t y, size_t x, int axis, bool wrap,
-		      bool *there)
-{
-	size_t step[3] = { a->ny * a->nx, a->nx, 1 }, at[3] = { z, y, x },
-	       n[3] = { a->nz, a->ny, a->nx };
-	size_t i = (z * a->ny + y) * a->nx + x;
-	double d;
-
-	*there = at[axis] + 1 < n[axis];
-	if (!*there)
-		return 0;
-	d = a->v[i + step[axis]] - a->v[i];
-	return wrap ? d - 2 * M_PI * floor((d + M_PI) / (2 * M_PI)) : d;
-}
-
-/* The loss, factor f before each axis (iso: f[0] before all), and its gradient by adding each
- * difference to its two ends. */
-static double reference(const struct volume *a, const struct tv_opts *o, const double f[3],
-			double *g)
-{
-	size_t step[3] = { a->ny * a->nx, a->nx, 1 };
-	double loss = 0;
-
-	memset(g, 0, a->nz * a->ny * a->nx * sizeof *g);
-	for (size_t z = 0; z < a->nz; z++)
-		for (size_t y = 0; y < a->ny; y++)
-			for (size_t x = 0; x < a->nx; x++) {
-				size_t i = (z * a->ny + y) * a->nx + x;
-				double d[3], e[3], s = o->eps;
-				bool there[3], good[3];
-
-				for (int k = 0; k < 3; k++) {
-					d[k] = forward(a, z, y, x, k, o->wrap, &there[k]);
-					good[k] = there[k] && isfinite(d[k]);
-					d[k] = good[k] ? d[k] : 0;
-					s += o->weight[k] * d[k] * d[k];
-				}
-				if (o->kind == TV_ISO && !(good[0] && good[1] && good[2]))
-					continue;
-				if (o->kind == TV_ISO)
-					loss += f[0] * sqrt(s);
-				for (int k = 0; k < 3; k++) {
-					if (!good[k])
-						continue;
-					if (o->kind == TV_ISO)
-						e[k] = s > 0 ? f[0] * o->weight[k] * d[k] / sqrt(s)
-							     : 0;
-					else if (o->kind == TV_L1)
-						e[k] = f[k] * ((d[k] > 0) - (d[k] < 0));
-					else
-						e[k] = f[k] * 2 * d[k];
-					loss += o->kind == TV_L1   ? f[k] * fabs(d[k])
-						: o->kind == TV_SQ ? f[k] * d[k] * d[k]
-								   : 0;
-					g[i] -= e[k];
-					g[i + step[k]] += e[k];
-				}
-			}
-	return loss;
-}
-
-/* The kernels' loss with the same factors; g float32. */
-static double kernels(struct dev *d, const struct volume *a, const struct tv_opts *o,
-		      const double f[3], float *g)
-{
-	size_t n = a->nz * a->ny * a->nx;
-	float *v = mem_new(n, sizeof *v), (*factor)[4] = mem_new(a->nz, sizeof *factor);
-	int *links = mem_new(a->nz, sizeof *links);
-	struct tv_sums *sums = mem_new(a->nz, sizeof *sums), all;
-	struct buf *bv = buf_new(d, n * sizeof *v), *bg = buf_new(d, n * sizeof *g);
-	double unit = o->kind == TV_SQ ? 2 : 1, loss = NAN;
-	struct tv t;
-
-	for (size_t i = 0; i < n; i++)
-		v[i] = (float)a->v[i];
-	for (size_t z = 0; z < a->nz; z++) {
-		links[z] = (z > 0 ? TV_PREV : 0) | (z + 1 < a->nz ? TV_NEXT : 0);
-		for (int k = 0; k < 3; k++)
-			factor[z][k] = (float)(unit * f[k]);
-	}
-	if (tv_init(&t, d, o, a->ny, a->nx) == 0 && buf_write(bv, 0, v, n * sizeof *v) == 0 &&
-	    tv_slab(&t, bv, 0, a->nz, links, (const float(*)[4])factor, bg, sums) == 0 &&
-	    buf_read(bg, 0, g, n * sizeof *g) == 0) {
-		all = tv_add(sums, a->nz);
-		loss = o->kind == TV_ISO
-			       ? f[0] * all.sum[0]
-			       : f[0] * all.sum[0] + f[1] * all.sum[1] + f[2] * all.sum[2];
-	}
-	tv_clear(&t);
-	buf_free(bv);
-	buf_free(bg);
-	free(v);
-	free(factor);
-	free(links);
-	free(sums);
-	return loss;
-}
-
-static double noise(unsigned *seed)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return (float)((double)(*seed >> 8) / (1 << 23) - 1);
-}
-
-static struct volume make(size_t nz, size_t ny, size_t nx, double scale)
-{
-	struct volume a = { nz, ny, nx, mem_new(nz * ny * nx, sizeof(double)) };
-	unsigned seed = (unsigned)(nz * 7 + ny * 3 + nx);
-
-	for (size_t i = 0; i < nz * ny * nx; i++)
-		a.v[i] = (float)(scale * noise(&seed));
-	return a;
-}
 
 static const char *const names[] = { "sq", "iso", "l1" };
 
@@ -134,21 +17,21 @@ static void differences(void)
 
 	for (int kind = TV_SQ; kind <= TV_L1; kind++)
 		for (int wrap = 0; wrap < 2; wrap++) {
-			struct volume a = make(3, 4, 5, wrap ? 3 : 1);
+			struct volume a = tv_volume(3, 4, 5, wrap ? 3 : 1);
 			struct tv_opts o = { .kind = (enum tv_kind)kind,
 					     .weight = { .5, 1.25, 2 },
 					     .eps = 1e-3,
 					     .wrap = wrap };
 			double g[60], none[60], worst = 0, top = 0, h = 1e-6;
 
-			reference(&a, &o, f, g);
+			tv_reference(&a, &o, f, g);
 			for (size_t i = 0; i < 60; i++) {
 				double v = a.v[i], up, down;
 
 				a.v[i] = v + h;
-				up = reference(&a, &o, f, none);
+				up = tv_reference(&a, &o, f, none);
 				a.v[i] = v - h;
-				down = reference(&a, &o, f, none);
+				down = tv_reference(&a, &o, f, none);
 				a.v[i] = v;
 				worst = fmax(worst, fabs((up - down) / (2 * h) - g[i]));
 				top = fmax(top, fabs(g[i]));
@@ -170,8 +53,8 @@ static void against(struct dev *d)
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
 		for (int kind = TV_SQ; kind <= TV_L1; kind++)
 			for (int how = 0; how < 3; how++) {
-				struct volume a = make(sizes[s][0], sizes[s][1], sizes[s][2],
-						       how == 1 ? 3 : 1);
+				struct volume a = tv_volume(sizes[s][0], sizes[s][1], sizes[s][2],
+							    how == 1 ? 3 : 1);
 				struct tv_opts o = { .kind = (enum tv_kind)kind,
 						     .weight = { .5, 1.25, 2 },
 						     .eps = 1e-8,
@@ -184,8 +67,8 @@ static void against(struct dev *d)
 
 				for (size_t i = 0; i < n && how == 2; i += 7)
 					a.v[i] = i % 2 ? NAN : INFINITY;
-				loss = reference(&a, &o, f, want);
-				got = kernels(d, &a, &o, f, g);
+				loss = tv_reference(&a, &o, f, want);
+				got = tv_kernels(d, &a, &o, f, g);
 				for (size_t i = 0; i < n; i++) {
 					worst = fmax(worst, fabs(want[i] - (double)g[i]));
 					top = fmax(top, fabs(want[i]));
@@ -284,7 +167,7 @@ static void order(struct dev *d)
 
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
 		for (int kind = TV_SQ; kind <= TV_L1; kind++) {
-			struct volume a = make(sizes[s][0], sizes[s][1], sizes[s][2], 1);
+			struct volume a = tv_volume(sizes[s][0], sizes[s][1], sizes[s][2], 1);
 			struct tv_opts o = { .kind = (enum tv_kind)kind,
 					     .weight = { .5, 1.25, 2 },
 					     .eps = 1e-8 };
@@ -299,7 +182,8 @@ static void order(struct dev *d)
 						: (const double[3]){ k == 0, k == 1, k == 2 };
 				double want = planes_in_order(&a, &o, 0, a.nz, k);
 
-				worst = fmax(worst, fabs(kernels(d, &a, &o, f, g) - want) / want);
+				worst = fmax(worst,
+					     fabs(tv_kernels(d, &a, &o, f, g) - want) / want);
 			}
 			ok(worst <= (dev_has_fp64(d) ? 0 : 1e-13),
 			   "%s, %zu x %zu x %zu: summed in the order of the page (%.1e)",
@@ -329,8 +213,8 @@ static void squares(struct dev *d)
 
 		for (int i = 0; i < 8; i++)
 			a.v[i] = i * i;
-		ok(fabs(kernels(d, &a, &o, f, g) / want[kind][0] - 1) < 1e-7, "%s of eight squares",
-		   names[kind]);
+		ok(fabs(tv_kernels(d, &a, &o, f, g) / want[kind][0] - 1) < 1e-7,
+		   "%s of eight squares", names[kind]);
 		for (int i = 0; i < 8; i++)
 			worst = fmax(worst, fabs((double)g[i] - want[kind][i + 1]));
 		ok(worst <= 4e-6 * fabs(want[kind][1]), "and its gradient (%.1e)", worst);
@@ -352,7 +236,7 @@ static void impulses(struct dev *d)
 		double loss = (z > 0) + (z < 2) + 2 * ((y > 0) + (y < 3)) + 3 * ((x > 0) + (x < 4));
 
 		a.v[at] = 1;
-		wrong += kernels(d, &a, &o, f, g) != loss || g[at] != (float)(2 * loss) ||
+		wrong += tv_kernels(d, &a, &o, f, g) != loss || g[at] != (float)(2 * loss) ||
 			 (x > 0 && g[at - 1] != -6) || (z < 2 && g[at + 20] != -2);
 		free(a.v);
 	}
@@ -363,7 +247,7 @@ static void impulses(struct dev *d)
 /* Half a million terms and an offset of 1000: what float32 sums would lose. */
 static void large(struct dev *d)
 {
-	struct volume a = make(8, 256, 256, 1);
+	struct volume a = tv_volume(8, 256, 256, 1);
 	size_t n = a.nz * a.ny * a.nx;
 	double *none = mem_new(n, sizeof *none);
 	float *g = mem_new(n, sizeof *g);
@@ -375,7 +259,7 @@ static void large(struct dev *d)
 		struct tv_opts o = { .kind = (enum tv_kind)kind,
 				     .weight = { 1, 1, 1 },
 				     .eps = 1e-8 };
-		double want = reference(&a, &o, f, none), got = kernels(d, &a, &o, f, g);
+		double want = tv_reference(&a, &o, f, none), got = tv_kernels(d, &a, &o, f, g);
 
 		ok(fabs(got / want - 1) <= 1e-8,
 		   "%s of 8 x 256 x 256 around 1000: loss to 1e-8 (%.1e)", names[kind],
@@ -384,6 +268,237 @@ static void large(struct dev *d)
 	free(a.v);
 	free(none);
 	free(g);
+}
+
+/* What a volume becomes when axis `a` runs backwards, or when axes change places: from[i] is the
+ * place in `v` of voxel i of the result. */
+static struct volume moved(const struct volume *v, const int axis[3], int flip, size_t *from)
+{
+	size_t n[3] = { v->nz, v->ny, v->nx }, step[3] = { v->ny * v->nx, v->nx, 1 }, i = 0;
+	struct volume r = { n[axis[0]], n[axis[1]], n[axis[2]],
+			    mem_new(v->nz * v->ny * v->nx, sizeof(double)) };
+	size_t at[3];
+
+	for (at[0] = 0; at[0] < r.nz; at[0]++)
+		for (at[1] = 0; at[1] < r.ny; at[1]++)
+			for (at[2] = 0; at[2] < r.nx; at[2]++, i++) {
+				from[i] = 0;
+				for (int k = 0; k < 3; k++)
+					from[i] += step[axis[k]] *
+						   (k == flip ? n[axis[k]] - 1 - at[k] : at[k]);
+				r.v[i] = v->v[from[i]];
+			}
+	return r;
+}
+
+/* Axes change places with their factors; an axis that runs backwards turns the gradients of sq and
+ * l1, bit for bit, and not that of iso, whose corners look ahead. */
+static void symmetries(struct dev *d)
+{
+	static const int orders[][3] = {
+		{ 0, 2, 1 }, { 1, 0, 2 }, { 2, 1, 0 }, { 1, 2, 0 }, { 2, 0, 1 }
+	};
+	static const int same[3] = { 0, 1, 2 };
+	struct volume a = tv_volume(5, 18, 37, 1);
+	size_t n = a.nz * a.ny * a.nx, *from = mem_new(n, sizeof *from);
+	float *g = mem_new(n, sizeof *g), *h = mem_new(n, sizeof *h);
+	double f[3] = { .5, 1.25, 2 };
+
+	for (int kind = TV_SQ; kind <= TV_L1; kind++) {
+		struct tv_opts o = { .kind = (enum tv_kind)kind,
+				     .weight = { .5, 1.25, 2 },
+				     .eps = 1e-8 };
+		double loss = tv_kernels(d, &a, &o, f, g), worst = 0, top = 0;
+		int turned = 0;
+
+		for (int flip = 0; flip < 3; flip++) {
+			struct volume b = moved(&a, same, flip, from);
+			double again = tv_kernels(d, &b, &o, f, h);
+			bool equal = fabs(again / loss - 1) < 1e-12;
+
+			for (size_t i = 0; i < n; i++)
+				equal &= h[i] == g[from[i]];
+			turned += equal;
+			free(b.v);
+		}
+		ok(turned == (kind == TV_ISO ? 0 : 3),
+		   "%s: %s axis turned around turns the gradient", names[kind],
+		   kind == TV_ISO ? "no" : "every");
+		for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+			struct volume b = moved(&a, orders[k], -1, from);
+			struct tv_opts p = o;
+			double fp[3], again;
+
+			for (int i = 0; i < 3; i++) {
+				p.weight[i] = o.weight[orders[k][i]];
+				fp[i] = kind == TV_ISO ? f[0] : f[orders[k][i]];
+			}
+			again = tv_kernels(d, &b, &p, fp, h);
+			worst = fmax(worst, fabs(again / loss - 1) / 1e-7);
+			for (size_t i = 0; i < n; i++) {
+				worst = fmax(worst,
+					     fabs((double)h[i] - (double)g[from[i]]) / 4e-6 / 4);
+				top = fmax(top, fabs((double)g[i]));
+			}
+			free(b.v);
+		}
+		ok(worst < 1 && top > 1,
+		   "%s: axes that change places with their weights change nothing", names[kind]);
+	}
+	free(a.v);
+	free(from);
+	free(g);
+	free(h);
+}
+
+/* ---- complex volumes */
+
+/* Loss of modulus and angle of o = re + i im, the latter wrapped. */
+static double complex_loss(const double *re, const double *im, struct volume *part,
+			   const struct tv_opts *o, double *none)
+{
+	static const double f[3] = { .5, 1.25, 2 };
+	size_t n = part->nz * part->ny * part->nx;
+	struct tv_opts angle = *o;
+	double loss;
+
+	for (size_t i = 0; i < n; i++)
+		part->v[i] = hypot(re[i], im[i]);
+	loss = tv_reference(part, o, f, none);
+	for (size_t i = 0; i < n; i++)
+		part->v[i] = atan2(im[i], re[i]);
+	angle.wrap = true;
+	return loss + tv_reference(part, &angle, f, none);
+}
+
+/* Gradient by one part of a complex volume: 0 modulus, 1 angle. */
+static bool part_gradient(struct dev *d, const struct tv_opts *o, struct buf *v, struct buf *g)
+{
+	static const int links[3] = { TV_NEXT, TV_PREV | TV_NEXT, TV_PREV };
+	float unit = o->kind == TV_SQ ? 2 : 1;
+	float factor[3][4] = { { .5f * unit, 1.25f * unit, 2 * unit },
+			       { .5f * unit, 1.25f * unit, 2 * unit },
+			       { .5f * unit, 1.25f * unit, 2 * unit } };
+	struct tv_sums sums[3];
+	struct tv t;
+	bool good = tv_init(&t, d, o, 4, 5) == 0 &&
+		    tv_slab(&t, v, 0, 3, links, (const float(*)[4])factor, g, sums) == 0;
+
+	tv_clear(&t);
+	return good;
+}
+
+/* Gradients by re and im against central differences of the loss in double; moduli keep away from
+ * 0. */
+static void complex_volumes(struct dev *d)
+{
+	enum { N = 60 };
+
+	for (int kind = TV_SQ; kind <= TV_L1; kind++) {
+		struct tv_opts o = { .kind = (enum tv_kind)kind,
+				     .weight = { .5, 1.25, 2 },
+				     .eps = 1e-3 };
+		struct tv_opts angle = o;
+		double re[N], im[N], none[N], place[N], worst = 0, top = 0;
+		struct volume part = { 3, 4, 5, place };
+		float x[2][N], g[2][N];
+		struct buf *v[2], *s[2];
+		unsigned seed = 8;
+		bool good = true;
+
+		angle.wrap = true;
+		for (size_t i = 0; i < N; i++) {
+			double r = 1.5 + tv_noise(&seed), t = 3 * tv_noise(&seed);
+
+			re[i] = (double)(x[0][i] = (float)(r * cos(t)));
+			im[i] = (double)(x[1][i] = (float)(r * sin(t)));
+		}
+		for (int c = 0; c < 2; c++) {
+			v[c] = buf_new(d, sizeof x[c]);
+			s[c] = buf_new(d, sizeof g[c]);
+			good &= buf_write(v[c], 0, x[c], sizeof x[c]) == 0;
+		}
+		good = good && tv_polar(d, v[0], v[1], N) == 0 &&
+		       part_gradient(d, &o, v[0], s[0]) && part_gradient(d, &angle, v[1], s[1]) &&
+		       tv_cartesian(d, s[0], s[1], v[0], v[1], 0, N, true, true, false) == 0;
+		for (int c = 0; c < 2; c++) {
+			good = good && buf_read(s[c], 0, g[c], sizeof g[c]) == 0;
+			buf_free(v[c]);
+			buf_free(s[c]);
+		}
+		for (size_t i = 0; i < 2 * N && good; i++) {
+			double *at = i < N ? &re[i] : &im[i - N], was = *at, up, down, want;
+
+			*at = was + 1e-6;
+			up = complex_loss(re, im, &part, &o, none);
+			*at = was - 1e-6;
+			down = complex_loss(re, im, &part, &o, none);
+			*at = was;
+			want = (up - down) / 2e-6;
+			worst = fmax(worst, fabs(want - (double)g[i / N][i % N]));
+			top = fmax(top, fabs(want));
+		}
+		ok(good && worst <= 4e-6 * top, "%s: gradient by real and imaginary parts (%.1e)",
+		   names[kind], worst / top);
+	}
+}
+
+/* 512^3: relative error of the sums to 1e-8 (sq, iso) and 1.3e-10 (l1). */
+static void very_large(struct dev *d, double offset)
+{
+	enum { N = 512 };
+	size_t plane = (size_t)N * N, n = plane * N;
+	struct buf *b = buf_new(d, n * sizeof(float));
+	float *v = b ? buf_map(b, MAP_WRITE) : NULL;
+	struct tv_sums *sums = mem_new(N, sizeof *sums);
+	int links[N];
+	double want[3][3] = { { 0 } };
+
+	if (!ok(v != NULL, "512 MiB on the device"))
+		return;
+	for (size_t i = 0; i < n; i++)
+		v[i] = (float)(offset + (double)(rng_key(3, 1, i) >> 40) * 0x1p-23 - 1);
+	for (size_t z = 0; z < N; z++) {
+		double sum[3][3] = {
+			{ 0 }
+		}; /* of a plane, so that the reference itself is exact to 1e-12 */
+
+		links[z] = (z > 0 ? TV_PREV : 0) | (z + 1 < N ? TV_NEXT : 0);
+		for (size_t i = z * plane; i < (z + 1) * plane; i++) {
+			double e[3] = { z + 1 < N ? (double)v[i + plane] - (double)v[i] : 0,
+					i % plane + N < plane ? (double)v[i + N] - (double)v[i] : 0,
+					i % N + 1 < N ? (double)v[i + 1] - (double)v[i] : 0 };
+
+			for (int a = 0; a < 3; a++) {
+				sum[TV_SQ][a] += e[a] * e[a];
+				sum[TV_L1][a] += fabs(e[a]);
+			}
+			if (z + 1 < N && i % plane + N < plane && i % N + 1 < N)
+				sum[TV_ISO][0] +=
+					sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2] + 1e-8);
+		}
+		for (int k = 0; k < 9; k++)
+			want[k / 3][k % 3] += sum[k / 3][k % 3];
+	}
+	buf_unmap(b);
+	for (int kind = TV_SQ; kind <= TV_L1; kind++) {
+		struct tv_opts o = { .kind = (enum tv_kind)kind,
+				     .weight = { 1, 1, 1 },
+				     .eps = 1e-8 };
+		double worst = 0;
+		struct tv t;
+
+		if (tv_init(&t, d, &o, N, N) != 0 ||
+		    tv_slab(&t, b, 0, N, links, NULL, NULL, sums) != 0)
+			worst = INFINITY;
+		for (int a = 0; a < (kind == TV_ISO ? 1 : 3) && worst < 1; a++)
+			worst = fmax(worst, fabs(tv_add(sums, N).sum[a] / want[kind][a] - 1));
+		ok(worst <= (kind == TV_L1 ? 1.3e-10 : 1e-8), "%s of 512^3 around %g (%.1e)",
+		   names[kind], offset, worst);
+		tv_clear(&t);
+	}
+	buf_free(b);
+	free(sums);
 }
 
 int main(void)
@@ -398,6 +513,12 @@ int main(void)
 	against(d);
 	large(d);
 	order(d);
+	symmetries(d);
+	complex_volumes(d);
+	if (!getenv("TESTS_FAST")) {
+		very_large(d, 0);
+		very_large(d, 1000);
+	}
 	dev_free(d);
 	return done_testing();
 }
