@@ -5,4 +5,5 @@ EXTRA_DIST += examples/well/run.sh examples/well/Makefile examples/well/tiltmap.
 EXTRA_DIST += examples/well/data/README examples/well/data/well.csv examples/well/data/well_truth.csv examples/well/data/well
 EXTRA_DIST += examples/slurm/tiltrecon.sbatch examples/slurm/join.sbatch examples/slurm/well.mk
 EXTRA_DIST += examples/profile/Makefile examples/profile/scatter.awk examples/profile/profile.sbatch
+EXTRA_DIST += examples/tv/run.sh examples/kplanes/run.sh
 EXTRA_DIST += examples/ptycho/run.sh examples/ptycho/data/README examples/ptycho/data/siemens_dp.tif examples/ptycho/data/siemens_pos.csv examples/ptycho/data/siemens_probe0.tif

@@ -131,6 +131,7 @@ tests_unit_kplanes_SOURCES = tests/unit-kplanes.c tests/ref-kplanes.c tests/ref-
 check_PROGRAMS += tests/unit-kplanes-fit
 tests_unit_kplanes_fit_SOURCES = tests/unit-kplanes-fit.c tests/ref-kplanes.c tests/ref-kplanes.h
 TOOL_TESTS += tests/t3200-kplanes.t
+TOOL_TESTS += tests/t3300-tv-examples.t
 TOOL_TESTS += tests/t2400-profile.t
 check_PROGRAMS += tests/unit-ptycho-order
 tests_unit_ptycho_order_SOURCES = tests/unit-ptycho-order.c
