@@ -359,8 +359,8 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	size_t room, beside;
 	int rc = -1;
 
-	if (work_read(j->input, &t->o[j->index], &w) != 0 || regular_bytes(&w, t->d, &beside) != 0 ||
-	    work_probe(&w, j->input, t->d, false) != 0)
+	if (work_read(j->input, &t->o[j->index], &w) != 0 ||
+	    regular_bytes(&w, t->d, &beside) != 0 || work_probe(&w, j->input, t->d, false) != 0)
 		goto done;
 	f = preflight_of(&w.frames, (const double(*)[2])w.s, w.canvas, w.scan.pixel_m, w.modes,
 			 w.o->probe_kind == PROBE_SCAN ? NULL : w.probe);

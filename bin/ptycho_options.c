@@ -294,9 +294,10 @@ static int take_every(const char *name, const char *text, double most, double *v
 	double v[2] = { 0, 1 };
 
 	*value = 0;
-	if (text && (numbers(text, 2, false, v) < 0 || v[0] <= 0 || v[0] > most || v[1] < 1 || v[1] > 1e6 ||
-		     v[1] != floor(v[1])))
-		return error("'--%s': '%s', expected a number above 0 and at most %g[,EVERY], a whole number of 1 to 1000000",
+	if (text && (numbers(text, 2, false, v) < 0 || v[0] <= 0 || v[0] > most || v[1] < 1 ||
+		     v[1] > 1e6 || v[1] != floor(v[1])))
+		return error("'--%s': '%s', expected a number above 0 and at most %g[,EVERY], a "
+			     "whole number of 1 to 1000000",
 			     name, text, most);
 	*value = v[0];
 	*every = (long)v[1];
@@ -339,9 +340,11 @@ static int take_geometry(struct recon_options *o)
 {
 	o->xys = strcmp(o->xy, "scan") == 0;
 	if (o->xys && o->orientations)
-		return error("'--xy' and '--orientation': both scan, expected one: to turn the positions is to turn the "
+		return error("'--xy' and '--orientation': both scan, expected one: to turn the "
+			     "positions is to turn the "
 			     "frames back");
-	if (opt_exclude("energy", "wavelength") != 0 || scan_axes(o->xys ? "x,y" : o->xy, o->scan.axis) != 0)
+	if (opt_exclude("energy", "wavelength") != 0 ||
+	    scan_axes(o->xys ? "x,y" : o->xy, o->scan.axis) != 0)
 		return -1;
 	if (o->energy_kev > 0)
 		o->scan.wavelength_m = wavelength_of(o->energy_kev);
@@ -364,7 +367,8 @@ static int take_near_field(struct recon_options *o)
 		return error("'--near-field': expected --distance, --detector-pixel, and --energy "
 			     "or --wavelength");
 	if (o->orientations || o->xys)
-		return error("'--%s': scan in the near field, expected one by name", o->xys ? "xy" : "orientation");
+		return error("'--%s': scan in the near field, expected one by name",
+			     o->xys ? "xy" : "orientation");
 	if (opt_given("recentre") && o->engine.recentre)
 		return error("'--recentre': in the near field, expected no such option: the frames "
 			     "show where the probe is");

@@ -1,4 +1,4 @@
-/* bin/ptycho_orientation.c: --orientation=scan and --xy=scan, a table in place of a reconstruction. */
+/* bin/ptycho_orientation.c: --orientation=scan and --xy=scan: a table, no reconstruction. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,8 @@ static int start_probe(void *arg, const struct frames *turned, float complex *pr
 	return rc;
 }
 
-static void put(struct csv_line *row, size_t i, const struct orientation *o, const char *const names[D4_COUNT])
+static void put(struct csv_line *row, size_t i, const struct orientation *o,
+		const char *const names[D4_COUNT])
 {
 	csv_put_long(row, (long long)i + 1);
 	csv_put_text(row, names[o->op]);
@@ -47,16 +48,19 @@ static void put(struct csv_line *row, size_t i, const struct orientation *o, con
 	csv_put_long(row, o->tie);
 }
 
-static void say_tie(const char *input, const struct orientation *o, const char *const names[D4_COUNT])
+static void say_tie(const char *input, const struct orientation *o,
+		    const char *const names[D4_COUNT])
 {
 	if (o->tie)
-		warning("'%s': %s and %s are conjugate twins and tie: a phase of one has the opposite sign with the other, "
+		warning("'%s': %s and %s are conjugate twins and tie: a phase of one has the "
+			"opposite sign with the other, "
 			"expected a --probe whose phase is known to tell them apart",
 			input, names[o->op], names[o->twin]);
 }
 
 /* --xy, by what it does to positions read as x,y */
-static const char *const xy_names[D4_COUNT] = { "x,y", "-x,y", "x,-y", "-x,-y", "y,x", "y,-x", "-y,x", "-y,-x" };
+static const char *const xy_names[D4_COUNT] = { "x,y", "-x,y", "x,-y", "-x,-y",
+						"y,x", "y,-x", "-y,x", "-y,-x" };
 
 /* Positions [frames.k] of those used, as read by each --xy. */
 static int positions(const struct work *w, double (*pos[D4_COUNT])[2])
@@ -68,7 +72,8 @@ static int positions(const struct work *w, double (*pos[D4_COUNT])[2])
 	scan.pos = mem_new(scan.pages, sizeof *scan.pos);
 	for (int op = 0; op < D4_COUNT && rc == 0; op++) {
 		pos[op] = mem_new(w->frames.k, sizeof *pos[op]);
-		rc = scan_axes(xy_names[op], o.axis) != 0 ? -1 : scan_pixels(&scan, &o, w->frames.n);
+		rc = scan_axes(xy_names[op], o.axis) != 0 ? -1
+							  : scan_pixels(&scan, &o, w->frames.n);
 		for (size_t i = 0; i < w->frames.pages; i++)
 			if (w->frames.kept[i] >= 0)
 				memcpy(pos[op][w->frames.kept[i]], scan.pos[i], sizeof scan.pos[i]);
@@ -77,18 +82,21 @@ static int positions(const struct work *w, double (*pos[D4_COUNT])[2])
 	return rc;
 }
 
-static int scan_xy(const struct work *w, struct job *j, struct dev *d, const struct orientation_start *start)
+static int scan_xy(const struct work *w, struct job *j, struct dev *d,
+		   const struct orientation_start *start)
 {
 	double(*pos[D4_COUNT])[2] = { NULL };
 	struct orientation table[D4_COUNT];
 	int rc = -1;
 
 	if (positions(w, pos) != 0 ||
-	    orientation_scan_positions(d, &w->o->engine, &w->frames, (const double(*const *)[2])pos, start, table) != 0)
+	    orientation_scan_positions(d, &w->o->engine, &w->frames, (const double(*const *)[2])pos,
+				       start, table) != 0)
 		goto done;
 	for (size_t i = 0; i < D4_COUNT; i++) {
 		put(&j->rows[0], i, &table[i], xy_names);
-		csv_put_text(&j->rows[0], d4_names[d4_then(w->o->frames.orientation, d4_inverse(table[i].op))]);
+		csv_put_text(&j->rows[0],
+			     d4_names[d4_then(w->o->frames.orientation, d4_inverse(table[i].op))]);
 		csv_line_end(&j->rows[0]);
 	}
 	say_tie(j->input, &table[0], xy_names);

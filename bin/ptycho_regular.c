@@ -1,5 +1,5 @@
-/* bin/ptycho_regular.c: what is done to the object between iterations.  The total variation is lib/tv's, which lib/ptycho does not
- * know: it stands here. */
+/* bin/ptycho_regular.c: what is done to the object between iterations.  The total variation is
+ * lib/tv's, which lib/ptycho does not know: it stands here. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,7 +10,8 @@
 #include "ptychorecon.h"
 #include "tv/denoise.h"
 
-/* The answer is proven to a part of lambda, by which no pixel moves more than a few times; so far a solve is stopped. */
+/* The answer is proven to a part of lambda, by which no pixel moves more than a few times; so far a
+ * solve is stopped. */
 enum { TV_ITERATIONS = 200 };
 static const double tv_part = 0.05;
 
@@ -29,7 +30,9 @@ int regular_bytes(const struct work *w, struct dev *d, size_t *bytes)
 
 int regular_begin(struct work *w, const char *input, struct dev *d)
 {
-	struct denoise_opts o = { .weight = { 0, 1, 1 }, .lo = -INFINITY, .hi = INFINITY, .max_iter = TV_ITERATIONS };
+	struct denoise_opts o = {
+		.weight = { 0, 1, 1 }, .lo = -INFINITY, .hi = INFINITY, .max_iter = TV_ITERATIONS
+	};
 
 	if (w->o->tv_lambda == 0)
 		return 0;
@@ -71,12 +74,13 @@ static int lower_both(struct work *w, struct ptycho *p)
 {
 	size_t n = p->h * p->w;
 	float complex *object = mem_try("--tv", n, sizeof *object);
-	float *light = object ? mem_try("--tv", n, sizeof *light) : NULL, *f = light ? mem_try("--tv", n, sizeof *f) : NULL,
+	float *light = object ? mem_try("--tv", n, sizeof *light) : NULL,
+	      *f = light ? mem_try("--tv", n, sizeof *f) : NULL,
 	      *u = f ? mem_try("--tv", n, sizeof *u) : NULL;
 	int rc = -1;
 
-	if (!u || model_illumination(p, p->W) != 0 || buf_read(p->W, 0, light, n * sizeof *light) != 0 ||
-	    ptycho_read(p, object, NULL) != 0)
+	if (!u || model_illumination(p, p->W) != 0 ||
+	    buf_read(p->W, 0, light, n * sizeof *light) != 0 || ptycho_read(p, object, NULL) != 0)
 		goto done;
 	for (int part = 0; part < 2; part++)
 		if (lower(w, n, light, (float *)object + part, f, u) != 0)
@@ -90,8 +94,9 @@ done:
 	return rc;
 }
 
-/* The chain's last iteration.  There the notch helps as much as in all of them, or more: of twelve scans of ptychosim by wasp, rpie,
- * lsqml and dm it left 0.44 to 1.00 of the error at the end, 0.45 to 1.03 in every iteration. */
+/* The chain's last iteration.  There the notch helps as much as in all of them, or more: of twelve
+ * scans of ptychosim by wasp, rpie, lsqml and dm it left 0.44 to 1.00 of the error at the end, 0.45
+ * to 1.03 in every iteration. */
 static bool last(const struct recon_options *o, const struct ptycho *p)
 {
 	long all = 0;
@@ -107,7 +112,8 @@ int regular_step(struct work *w, struct ptycho *p)
 
 	if (p->iteration < p->o.object_start)
 		return 0;
-	if (o->smooth_sigma > 0 && (p->iteration + 1) % o->smooth_every == 0 && regular_smooth(p, o->smooth_sigma) != 0)
+	if (o->smooth_sigma > 0 && (p->iteration + 1) % o->smooth_every == 0 &&
+	    regular_smooth(p, o->smooth_sigma) != 0)
 		return -1;
 	if (o->tv_lambda > 0 && (p->iteration + 1) % o->tv_every == 0 && lower_both(w, p) != 0)
 		return -1;

@@ -117,7 +117,8 @@ static int job_options(struct tool *t, const struct batch *b)
 			return -1;
 		table = t->o[i].orientations || t->o[i].xys;
 		if (table && (b->n > 1 || b->spec->n_tables == 0))
-			return error("'--%s': scan %s, expected it for one input and on the command line",
+			return error("'--%s': scan %s, expected it for one input and on the "
+				     "command line",
 				     t->o[i].xys ? "xy" : "orientation",
 				     b->n > 1 ? "of several inputs" : "in a manifest");
 		if (table)

@@ -65,15 +65,16 @@ int work_preview(const struct work *w, const struct job *j);
 /* --dump-inputs, before the first iteration: probe [modes][n][n] as it starts. */
 int work_dump(const struct work *w, const float complex *probe);
 
-/* --smooth, --tv, --notch (ptycho_regular.c): begin once object and probe are on the device, step after each iteration, end in every
- * case; the bytes of the device beyond the plan.  0, or -1 after reporting. */
+/* --smooth, --tv, --notch (ptycho_regular.c): begin once object and probe are on the device, step
+ * after each iteration, end in every case; the bytes of the device beyond the plan.  0, or -1 after
+ * reporting. */
 int regular_begin(struct work *w, const char *input, struct dev *d);
 int regular_step(struct work *w, struct ptycho *p);
 void regular_end(struct work *w);
 int regular_bytes(const struct work *w, struct dev *d, size_t *bytes);
 
-/* --orientation=scan, --xy=scan: the table of the eight orientations to j->rows[0] (ptycho_orientation.c).  0,
- * or -1 after reporting. */
+/* --orientation=scan, --xy=scan: the table of the eight orientations to j->rows[0]
+ * (ptycho_orientation.c).  0, or -1 after reporting. */
 #define ORIENTATION_HEADER "rank,orientation,R,twin,tie"
 #define XY_HEADER "rank,xy,R,twin,tie,orientation"
 int work_orientations(const struct work *w, struct job *j, struct dev *d);

@@ -1,5 +1,5 @@
-/* What may be done to an object between iterations: the smoothing against its definition in double, the notch against waves that are
- * known. */
+/* What may be done to an object between iterations: the smoothing against its definition in double,
+ * the notch against waves that are known. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,8 @@
 enum { SIDE = 6, N = 16, STEP = N / 4 };
 
 /* sum g C O / sum g C at a pixel */
-static double complex smoothed(const struct fixture *f, const float *light, double most, double sigma, long y, long x)
+static double complex smoothed(const struct fixture *f, const float *light, double most,
+			       double sigma, long y, long x)
 {
 	long r = (long)ceil(4 * sigma);
 	double complex sum = 0;
@@ -25,7 +26,8 @@ static double complex smoothed(const struct fixture *f, const float *light, doub
 
 			if (v < 0 || u < 0 || v >= (long)f->h || u >= (long)f->w)
 				continue;
-			g = exp(-(double)((v - y) * (v - y) + (u - x) * (u - x)) / (2 * sigma * sigma)) *
+			g = exp(-(double)((v - y) * (v - y) + (u - x) * (u - x)) /
+				(2 * sigma * sigma)) *
 			    (double)light[v * (long)f->w + u] / most;
 			if (g > 0)
 				sum += g * (double complex)f->object[v * (long)f->w + u];
@@ -35,7 +37,8 @@ static double complex smoothed(const struct fixture *f, const float *light, doub
 }
 
 /* The object after a smoothing; light: [h][w] that it was weighted by.  -1 after an error. */
-static int run_smooth(const struct fixture *f, struct dev *d, double sigma, float complex *object, float *light)
+static int run_smooth(const struct fixture *f, struct dev *d, double sigma, float complex *object,
+		      float *light)
 {
 	struct ptycho_opts o = fixture_opts();
 	struct ptycho p = { 0 };
@@ -66,7 +69,8 @@ static void test_smooth(struct dev *d)
 		double most = 0, worst = 0;
 		bool stay = true;
 
-		if (!ok(run_smooth(&f, d, sigma, got, light) == 0, "an object is smoothed by %g px", sigma))
+		if (!ok(run_smooth(&f, d, sigma, got, light) == 0, "an object is smoothed by %g px",
+			sigma))
 			break;
 		dark = 0;
 		for (size_t i = 0; i < n; i++)
@@ -78,7 +82,8 @@ static void test_smooth(struct dev *d)
 				continue;
 			}
 			worst = fmax(worst, cabs((double complex)got[i] -
-						 smoothed(&f, light, most, sigma, (long)(i / f.w), (long)(i % f.w))));
+						 smoothed(&f, light, most, sigma, (long)(i / f.w),
+							  (long)(i % f.w))));
 		}
 		ok(worst < 2e-6, "it is the sum of its definition in double (off by %g)", worst);
 		ok(dark > 100 && stay, "%zu pixels without light stay", dark);
@@ -106,7 +111,8 @@ static double wave_in(const struct fixture *f, const float complex *object, int 
 	for (size_t y = 0; y < box; y++)
 		for (size_t x = 0; x < box; x++)
 			sum += (double complex)object[(first + y) * f->w + first + x] *
-			       cexp(-2 * M_PI * I * (double)(v * (long)y + u * (long)x) / (double)box);
+			       cexp(-2 * M_PI * I * (double)(v * (long)y + u * (long)x) /
+				    (double)box);
 	return cabs(sum) / (double)(box * box);
 }
 
@@ -129,20 +135,26 @@ static void test_notch(struct dev *d)
 
 		f.object[i] = 1;
 		for (int j = 0; j < 5; j++)
-			f.object[i] += (float complex)(0.1 * cexp(2 * M_PI * I * (waves[j][0] * y + waves[j][1] * x) / 20));
+			f.object[i] += (float complex)(
+				0.1 *
+				cexp(2 * M_PI * I * (waves[j][0] * y + waves[j][1] * x) / 20));
 	}
 	got = mem_new(f.h * f.w, sizeof *got);
-	ok(fixture_start(&f, d, &o, f.k, true, &p) == 0 && regular_notch(&p) == 0 && ptycho_read(&p, got, NULL) == 0,
+	ok(fixture_start(&f, d, &o, f.k, true, &p) == 0 && regular_notch(&p) == 0 &&
+		   ptycho_read(&p, got, NULL) == 0,
 	   "a notch on a raster of step %d", STEP);
 	for (int j = 0; j < 5; j++) {
 		double left = wave_in(&f, got, waves[j][0], waves[j][1]);
 
 		if (j < 3)
-			ok(left < 1e-5, "a wave of the raster, %d, %d, goes (%g left of 0.1)", waves[j][0], waves[j][1], left);
+			ok(left < 1e-5, "a wave of the raster, %d, %d, goes (%g left of 0.1)",
+			   waves[j][0], waves[j][1], left);
 		else
-			ok(fabs(left - 0.1) < 1e-5, "another, %d, %d, stays (%g of 0.1)", waves[j][0], waves[j][1], left);
+			ok(fabs(left - 0.1) < 1e-5, "another, %d, %d, stays (%g of 0.1)",
+			   waves[j][0], waves[j][1], left);
 	}
-	ok(fabs(wave_in(&f, got, 0, 0) - 1) < 1e-5, "so does the mean (%g)", wave_in(&f, got, 0, 0));
+	ok(fabs(wave_in(&f, got, 0, 0) - 1) < 1e-5, "so does the mean (%g)",
+	   wave_in(&f, got, 0, 0));
 	for (size_t i = 0; i < f.h * f.w; i++) {
 		size_t y = i / f.w - 4 - N / 2, x = i % f.w - 4 - N / 2, box = (SIDE - 1) * STEP;
 
@@ -152,9 +164,11 @@ static void test_notch(struct dev *d)
 	ok(beside == 0, "and all beside the box");
 	ok(regular_notch_check("raster", (const double(*)[2])f.s, f.k) == 0, "a raster is taken");
 	f.s[7][0] += 0.5;
-	ok(regular_notch_check("other", (const double(*)[2])f.s, f.k) != 0, "windows that are none are not");
+	ok(regular_notch_check("other", (const double(*)[2])f.s, f.k) != 0,
+	   "windows that are none are not");
 	f.s[7][0] -= 0.5;
-	ok(regular_notch_check("short", (const double(*)[2])f.s, 3 * SIDE) != 0, "nor is one of two steps along an axis");
+	ok(regular_notch_check("short", (const double(*)[2])f.s, 3 * SIDE) != 0,
+	   "nor is one of two steps along an axis");
 	free(got);
 	ptycho_clear(&p);
 	fixture_clear(&f);

@@ -26,7 +26,8 @@ struct blur {
 };
 
 /* to[x] += by * from[x + shift] where both exist */
-static void add_shifted(float *restrict to, const float *restrict from, size_t n, long shift, float by)
+static void add_shifted(float *restrict to, const float *restrict from, size_t n, long shift,
+			float by)
 {
 	size_t first = shift < 0 ? (size_t)-shift : 0, last = shift > 0 ? n - (size_t)shift : n;
 
@@ -52,7 +53,8 @@ static void along_row(void *context, size_t y, int member)
 		memset(b->part[i] + y * b->w, 0, b->w * sizeof(float));
 		for (long k = -b->radius; k <= b->radius; k++)
 			if (labs(k) < (long)b->w)
-				add_shifted(b->part[i] + y * b->w, row + (size_t)i * b->w, b->w, k, b->tap[k + b->radius]);
+				add_shifted(b->part[i] + y * b->w, row + (size_t)i * b->w, b->w, k,
+					    b->tap[k + b->radius]);
 	}
 	free(row);
 }
@@ -69,7 +71,8 @@ static void along_columns(void *context, size_t y, int member)
 			long from = (long)y + k;
 
 			if (from >= 0 && from < (long)b->h)
-				add_shifted(sum + (size_t)i * b->w, b->part[i] + (size_t)from * b->w, b->w, 0,
+				add_shifted(sum + (size_t)i * b->w,
+					    b->part[i] + (size_t)from * b->w, b->w, 0,
 					    b->tap[k + b->radius]);
 		}
 	for (size_t x = 0; x < b->w; x++) {
@@ -122,7 +125,8 @@ struct grid {
 	long periods[2];
 };
 
-static bool find_grid(const double (*s)[2], const double (*now)[2], size_t k, size_t n, struct grid *g)
+static bool find_grid(const double (*s)[2], const double (*now)[2], size_t k, size_t n,
+		      struct grid *g)
 {
 	if (!windows_lattice(s, k, g->step))
 		return false;
@@ -148,9 +152,11 @@ int regular_notch_check(const char *path, const double (*s)[2], size_t k)
 	struct grid g;
 
 	if (k < 3 || !windows_lattice(s, k, g.step))
-		return error("'%s': the positions are no exact raster, expected one for --notch", path);
+		return error("'%s': the positions are no exact raster, expected one for --notch",
+			     path);
 	return find_grid(s, s, k, 0, &g) ? 0
-					 : error("'%s': a raster with fewer than %d steps along an axis, expected more for --notch",
+					 : error("'%s': a raster with fewer than %d steps along an "
+						 "axis, expected more for --notch",
 						 path, NOTCH_PERIODS);
 }
 
@@ -181,23 +187,28 @@ static float around(const struct grid *g, const float complex *spectrum, long v,
 	for (long y = -far[0]; y <= far[0]; y++)
 		for (long x = -far[1]; x <= far[1]; x++)
 			if (labs(y) > 1 || labs(x) > 1)
-				near[n++] = cabsf(spectrum[wrap(v + y, g->n[0]) * g->n[1] + wrap(u + x, g->n[1])]);
+				near[n++] = cabsf(spectrum[wrap(v + y, g->n[0]) * g->n[1] +
+							   wrap(u + x, g->n[1])]);
 	qsort(near, n, sizeof *near, ascending);
 	return near[n / 2];
 }
 
 /* The object in the box, times a Hann window, whose sum is a quarter of the box. */
-static void windowed(const struct ptycho *p, const struct grid *g, const float complex *object, float complex *to)
+static void windowed(const struct ptycho *p, const struct grid *g, const float complex *object,
+		     float complex *to)
 {
 	for (size_t y = 0; y < g->n[0]; y++)
 		for (size_t x = 0; x < g->n[1]; x++) {
-			double v = sin(M_PI * (double)y / (double)g->n[0]), u = sin(M_PI * (double)x / (double)g->n[1]);
+			double v = sin(M_PI * (double)y / (double)g->n[0]),
+			       u = sin(M_PI * (double)x / (double)g->n[1]);
 
-			to[y * g->n[1] + x] = (float)(v * v * u * u) * object[(g->first[0] + y) * p->w + g->first[1] + x];
+			to[y * g->n[1] + x] = (float)(v * v * u * u) *
+					      object[(g->first[0] + y) * p->w + g->first[1] + x];
 		}
 }
 
-/* Leaves in the spectrum only what is above the neighbourhood, at the raster's multiples, as amplitudes of plane waves. */
+/* Leaves in the spectrum only what is above the neighbourhood, at the raster's multiples, as
+ * amplitudes of plane waves. */
 static void excess(const struct grid *g, const float complex *spectrum, float complex *to)
 {
 	long most[2] = { (long)floor(g->step[0] / 2), (long)floor(g->step[1] / 2) };
@@ -222,7 +233,8 @@ int regular_notch(struct ptycho *p)
 	int rc = -1;
 
 	if (!find_grid((const double(*)[2])p->s0, (const double(*)[2])p->s, p->k, p->n, &g))
-		return error("the positions are no exact raster any more, expected one for --notch");
+		return error(
+			"the positions are no exact raster any more, expected one for --notch");
 	n = g.n[0] * g.n[1];
 	spectrum = mem_try("object", n, sizeof *spectrum);
 	over = spectrum ? mem_try("object", n, sizeof *over) : NULL;
