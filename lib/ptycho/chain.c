@@ -168,7 +168,7 @@ static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long
 		memcpy(p->s, r->watch.s, p->k * sizeof *p->s);
 		return ptycho_write(p, r->watch.object, r->watch.probe) != 0 ? -1 : CHAIN_DIVERGED;
 	}
-	if (chores_run(p, s, j + 1 == s->iterations) != 0 || (r->ops->object && r->ops->object(r->ops->arg, p) != 0))
+	if ((r->ops->object && r->ops->object(r->ops->arg, p) != 0) || chores_run(p, s, j + 1 == s->iterations) != 0)
 		return -1;
 	moved(p, &row);
 	memcpy(row.shift, p->shift, sizeof row.shift);

@@ -68,7 +68,7 @@ struct chain_point {
 	struct run *run;	/* private */
 };
 struct chain_ops {
-	/* after each iteration's chores, before `row`; may change the object.  NULL: nothing.  0, or -1 after reporting */
+	/* after each iteration, before its chores, so that bounds and gauge hold after it; may change the object.  NULL: nothing.  0, or -1 after reporting */
 	int (*object)(void *arg, struct ptycho *p);
 	/* after each iteration, chores done; not 0 ends the run */
 	int (*row)(void *arg, struct ptycho *p, const struct ptycho_row *row);

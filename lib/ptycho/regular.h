@@ -1,6 +1,6 @@
-/* lib/ptycho/regular.h: what may be done to the object between iterations (after the chores)
- * against what the frames leave open: by noise, or by an exact raster.  On the host, the same bytes
- * for any number of threads.  0, or -1 after reporting. */
+/* lib/ptycho/regular.h: what may be done to the object between iterations (before the chores) against
+ * what the frames leave open: by noise, or by an exact raster.  On the host, the same bytes for any
+ * number of threads.  0, or -1 after reporting. */
 #ifndef PTYCHO_REGULAR_H
 #define PTYCHO_REGULAR_H
 
