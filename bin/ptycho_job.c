@@ -10,6 +10,7 @@
 #include "batch/common.h"
 #include "ptycho_checkpoint.h"
 #include "ptychorecon.h"
+#include "ptycho/opr.h"
 #include "ptycho/positions.h"
 #include "ptycho/background.h"
 #include "ptycho/preflight.h"
@@ -57,6 +58,9 @@ static size_t plan_extra(const struct work *w, const struct engine *e, size_t ro
 
 	if (w->o->engine.subpixel)
 		bytes += (e == &engine_ml ? 3 : 2) * room * waves + 2 * waves;
+	if (w->o->engine.opr) /* the frames' own probes, and steps */
+		bytes += 2 * room * waves + w->o->engine.opr * (area + room) * sizeof(float complex) +
+			 room * sizeof(float complex);
 	if (w->o->slices > 1)
 		bytes += w->o->slices * room * waves + area * sizeof(float complex);
 	if (w->o->near_field)
@@ -226,6 +230,16 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 	memcpy(w->err, p->err, k * sizeof *w->err);
 	memcpy(w->intensity, p->intensity, k * sizeof *w->intensity);
 	memcpy(w->shift, p->shift, sizeof w->shift);
+	if (w->o->engine.opr) {
+		size_t c = w->o->engine.opr;
+
+		if (!w->opr) {
+			w->opr = mem_new(c * w->frames.n * w->frames.n, sizeof *w->opr);
+			w->opr_weight = mem_new(k * (c + 1), sizeof *w->opr_weight);
+		}
+		if (opr_read(p, w->opr, w->opr_weight) != 0)
+			return -1;
+	}
 	if (model_illumination(p, p->W) != 0 ||
 	    buf_read(p->W, 0, w->light, n * sizeof *w->light) != 0)
 		return -1;

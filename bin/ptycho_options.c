@@ -157,6 +157,9 @@ const struct opt ptycho_options[] = {
 	  .help = "and drawn to an affine image of those given" },
 	{ OPT_FLAG, "intensity", .flag = &opts.engine.intensity,
 	  .help = "a factor per frame is fitted" },
+	{ OPT_SIZE, "opr", .size = &opts.engine.opr, .range = "[1,64]", .choices = "off=0",
+	  .initial = "off", .arg = "C",
+	  .help = "the probe changes from frame to frame along so many modes; epie, rpie" },
 
 	{ OPT_HEADING, .help = "Run and products" },
 	{ OPT_TEXT, "dump-inputs", .text = &opts.dump_inputs, .arg = "DIR", .incidental = true,
@@ -385,6 +388,28 @@ static int take_near_field(struct recon_options *o)
 	return 0;
 }
 
+/* A probe that changes from frame to frame, once the chain is known. */
+static int take_opr(const struct recon_options *o)
+{
+	const struct ptycho_opts *e = &o->engine;
+
+	for (size_t i = 0; i < o->stages && e->opr; i++)
+		if (!o->stage[i].engine->opr)
+			return error("'--opr': engine %s, expected epie or rpie",
+				     o->stage[i].engine->name);
+	if (e->opr && (o->modes > 1 || e->subpixel || e->intensity || e->support > 0 ||
+		       e->freeze_probe || o->slices > 1 || o->orientations))
+		return error("'--opr' and '--%s': expected one of the two",
+			     o->modes > 1	  ? "modes"
+			     : e->subpixel	  ? "subpixel"
+			     : e->intensity	  ? "intensity"
+			     : e->support > 0	  ? "support"
+			     : e->freeze_probe	  ? "freeze-probe"
+			     : o->slices > 1	  ? "slices"
+						  : "orientation=scan");
+	return 0;
+}
+
 /* Thick objects, once the chain is known. */
 static int take_slices(struct recon_options *o)
 {
@@ -441,13 +466,13 @@ int ptycho_options_check(struct recon_options *o)
 	e->seed = (uint64_t)o->seed;
 	e->sequential = o->order;
 	e->subpixel = o->subpixel;
-	if (o->slices > 1 && !opt_given("algorithm"))
+	if ((o->slices > 1 || e->opr) && !opt_given("algorithm"))
 		o->algorithm = "epie:40:batch=8";
 	if (take_probe(o) != 0 || take_object(o) != 0 || take_refine(o) != 0 ||
 	    take_background(o) != 0 || take_regular(o) != 0 || take_frames(o) != 0 ||
 	    take_geometry(o) != 0 || take_near_field(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0 ||
-	    take_slices(o) != 0)
+	    take_slices(o) != 0 || take_opr(o) != 0)
 		return -1;
 	e->probe_start = o->start_probe >= 0			? o->start_probe
 			 : o->stage[0].engine == &engine_mlgrad ? 2

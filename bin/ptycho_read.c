@@ -264,6 +264,8 @@ void work_clear(struct work *w)
 	free(w->err);
 	free(w->intensity);
 	free(w->light);
+	free(w->opr);
+	free(w->opr_weight);
 	free(w->curve.R);
 	csv_line_clear(&w->log);
 	*w = (struct work){ 0 };

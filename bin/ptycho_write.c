@@ -43,10 +43,39 @@ static int write_table(const struct job *j, const char *suffix, const char *head
 
 /* ---- tables */
 
+/* Of --opr, real and imaginary: what frame k has of the probe, and of each mode. */
+static void put_weights(const struct work *w, long k, struct csv_line *l)
+{
+	size_t each = w->o->engine.opr + 1;
+
+	for (size_t c = 0; w->opr && c < each; c++) {
+		double complex v = k >= 0 ? w->opr_weight[(size_t)k * each + c]
+					  : (double complex)NAN;
+
+		csv_put_double(l, creal(v));
+		if (c > 0)
+			csv_put_double(l, k >= 0 ? cimag(v) : (double)NAN);
+	}
+}
+
+static char *frames_header(const struct work *w)
+{
+	char *text = mem_strdup(w->opr ? FRAMES_HEADER ",opr_0" : FRAMES_HEADER);
+
+	for (size_t c = 1; w->opr && c <= w->o->engine.opr; c++) {
+		char *longer = mem_printf("%s,opr_%zu_re,opr_%zu_im", text, c, c);
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 static int write_frames(const struct work *w, const struct job *j)
 {
 	const struct frames *f = &w->frames;
 	struct csv_line l = { 0 };
+	char *header = frames_header(w);
 	int rc;
 
 	for (size_t i = 0; i < f->pages; i++) {
@@ -61,10 +90,12 @@ static int write_frames(const struct work *w, const struct job *j)
 		csv_put_double(&l, f->photons[i]);
 		csv_put_double(&l, k >= 0 ? w->intensity[k] : (double)NAN);
 		csv_put_long(&l, (long long)f->invalid[i]);
+		put_weights(w, k, &l);
 		csv_line_end(&l);
 	}
-	rc = write_table(j, "_frames.csv", FRAMES_HEADER, &l);
+	rc = write_table(j, "_frames.csv", header, &l);
 	csv_line_clear(&l);
+	free(header);
 	return rc;
 }
 
@@ -172,6 +203,24 @@ static int write_background(const struct work *w, const struct job *j)
 					w->background[y * n + x];
 		rc = tiff_write(path, &a, &o);
 	}
+	array_clear(&a);
+	free(path);
+	return rc;
+}
+
+/* Modes of --opr: pages Re, Im of each. */
+static int write_opr(const struct work *w, const struct job *j)
+{
+	struct tiff_out o = how(w, j);
+	struct array a = { 0 };
+	char *path;
+	int rc = -1;
+
+	if (!w->opr)
+		return 0;
+	path = product(j, "_opr.tif");
+	if (to_pages(path, w->opr, w->o->engine.opr, w->frames.n, w->frames.n, 0, &a) == 0)
+		rc = tiff_write(path, &a, &o);
 	array_clear(&a);
 	free(path);
 	return rc;
@@ -350,7 +399,7 @@ int work_write(const struct work *w, const struct job *j)
 	if (w->trials && write_trials(w, j) != 0)
 		return -1;
 	return write_table(j, "_log.csv", LOG_HEADER, &w->log) != 0 || write_frames(w, j) != 0 ||
-			       write_positions(w, j) != 0 || write_probe(w, j) != 0 ||
+			       write_positions(w, j) != 0 || write_probe(w, j) != 0 || write_opr(w, j) != 0 ||
 			       write_background(w, j) != 0 ||
 			       write_object(w, j) != 0
 		       ? -1

@@ -36,6 +36,8 @@ struct work {
 	double (*end)[2], (*err)[ERR_SUMS],
 		*intensity; /* [frames.k] windows, errors of the final state, w_k */
 	long shift[2];
+	float complex *opr;	    /* [opr][n][n] of --opr */
+	double complex *opr_weight; /* [frames.k][opr + 1] */
 	float *light; /* [h][w] of the final probe */
 	bool diverged;
 	struct denoise *tv; /* while computing, with --tv */

@@ -34,3 +34,19 @@ kernel void ptycho_descend(global float2 *restrict to, global const float2 *rest
 		vc_store(to + i, n - x, vc_scale(by, vc_cmul(o, vc_load(wave + i, n - x))));
 	}
 }
+
+/* to_k = w_k0 P + sum_c w_kc V_c; weight [count][modes + 1] */
+kernel void ptycho_opr_probes(global float2 *restrict to, global const float2 *restrict P, global const float2 *restrict V,
+			      global const float2 *restrict weight, int n, int modes, int count)
+{
+	int x = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2);
+
+	if (x >= n || r >= n || k >= count)
+		return;
+	size_t i = (size_t)r * n + x, area = (size_t)n * n;
+	vc sum = vc_mul(vp_spread(weight[k * (modes + 1)]), vc_load(P + i, n - x));
+
+	for (int c = 0; c < modes; c++)
+		sum = vc_add(sum, vc_mul(vp_spread(weight[k * (modes + 1) + c + 1]), vc_load(V + c * area + i, n - x)));
+	vc_store(to + k * area + i, n - x, sum);
+}

@@ -95,6 +95,7 @@ libscopeline_a_SOURCES += lib/ptycho/orientation.c lib/ptycho/orientation.h
 libscopeline_a_SOURCES += lib/ptycho/simulate.c lib/ptycho/simulate.h
 libscopeline_a_SOURCES += lib/ptycho/propagate.c lib/ptycho/propagate.h
 libscopeline_a_SOURCES += lib/ptycho/slices.c lib/ptycho/slices.h
+libscopeline_a_SOURCES += lib/ptycho/opr.c lib/ptycho/opr.h
 libscopeline_a_SOURCES += lib/ptycho/preflight.c lib/ptycho/preflight.h
 libscopeline_a_SOURCES += lib/ptycho/coldstart.c lib/ptycho/coldstart.h
 libscopeline_a_SOURCES += lib/ptycho/ramp.c lib/ptycho/ramp.h

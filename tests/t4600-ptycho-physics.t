@@ -1,5 +1,5 @@
 #!/bin/bash
-# What lies between object and detector beside a thin object and one far field: the near field, slices.  ptychosim says the truth.
+# What lies between object and detector beside a thin object and one far field: the near field, slices; and a probe that changes from frame to frame.  ptychosim says the truth.
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
 cell() { awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } { v = $c } END { print v }' "$1"; }
@@ -95,4 +95,24 @@ ok 'the engines that cannot are refused, and those that can named' \
 	"for a in wasp lsqml mlgrad ml er dm raar epie:2,dm:2; do exits 2 ptychorecon $thick -a \$a -p slab_pos.csv -o no slab_dp.tif && says 'epie or rpie' || exit 1; done"
 ok 'slices need a spacing and optics, a spacing slices, and neither goes with what knows one slice only' \
 	"for o in '--slices 2' '--slice-spacing 1e-6' '--slices 2 --slice-spacing 1e-6' '$thick --intensity' '$thick --refine-positions 1' '$thick --ramp remove' '$thick --smooth 1' '$thick --orientation scan'; do exits 2 ptychorecon \$o -p slab_pos.csv -o no slab_dp.tif || exit 1; done"
+
+# ---- a probe that changes from frame to frame (unit-ptycho-opr has one whose weights are known)
+drift='--frames 64 --size 64 --step 6 --seed 3'
+opr='ptychorecon -q -a rpie:12 --opr 2 --probe drift_probe0.tif -p drift_pos.csv'
+ok 'a probe that moves by parts of a pixel is explained better by two modes more' \
+	"ptychosim -q $drift --subpixel --photons 1e7 -o drift && $opr -o moves drift_dp.tif && ptychorecon -q -a rpie:12 --probe drift_probe0.tif -p drift_pos.csv -o still drift_dp.tif &&
+	 below \$(cell moves_log.csv R) \$(awk -v r=\$(cell still_log.csv R) 'BEGIN { print 0.95 * r }')"
+ok 'two modes are written, of norm 1 and orthogonal to each other' \
+	"[ \$(tiffstat moves_opr.tif | wc -l) = 4 ] && tiffstat moves_opr.tif | awk '{ n += 4095 * \$3 + 4096 * \$2 ^ 2 } END { print n; exit !(n > 1.9999 && n < 2.0001) }'"
+ok 'with a row of weights for each frame: of the probe 1 in the mean, of others 0, without the modes'"'"' own scale' \
+	"head -1 moves_frames.csv | grep -q ',opr_0,opr_1_re,opr_1_im,opr_2_re,opr_2_im\$' && [ \$(wc -l <moves_frames.csv) = 65 ] && ! grep -q opr still_frames.csv && [ ! -e still_opr.tif ] &&
+	 awk -F, 'NR > 1 { a += \$10; b += \$11; c += \$13; q += \$11 ^ 2 + \$12 ^ 2 } END { print a / 64, b, c, q; exit !((a / 64 - 1) ^ 2 < 1e-12 && b ^ 2 + c ^ 2 < 1e-3 * q && q > 0) }' moves_frames.csv"
+ok 'the same bytes on one thread and in little memory' \
+	"for m in 1G 3M; do $opr --threads \${#m} --mem \$m -o m\$m drift_dp.tif || exit 1; done; tiffdiff m1G_object.tif moves_object.tif && for f in object probe opr; do tiffdiff m1G_\$f.tif m3M_\$f.tif || exit 1; done; same m1G_frames.csv m3M_frames.csv"
+ok 'a run that was cut off goes on to the same bytes' \
+	"run=\"$opr --checkpoint 1 -o cut drift_dp.tif\" && rm -rf cut* && \$run && same cut_frames.csv moves_frames.csv && rm cut_*.tif &&
+	 (\$run & p=\$!; while [ ! -e cut.ckpt/state.tif ] && kill -0 \$p; do sleep 0.01; done; kill -9 \$p; wait \$p; true) && \$run --resume && tiffdiff moves_opr.tif cut_opr.tif && tiffdiff moves_object.tif cut_object.tif && same cut_frames.csv moves_frames.csv"
+ok 'the engines that cannot are refused, and what knows one probe only' \
+	"for a in wasp lsqml mlgrad ml er dm raar; do exits 2 ptychorecon --opr 1 -a \$a -p drift_pos.csv -o no drift_dp.tif && says 'epie or rpie' || exit 1; done
+	 for o in '--modes 2' '--subpixel fourier' --intensity '--support 0.3' --freeze-probe '$thick' '--orientation scan'; do exits 2 ptychorecon --opr 1 \$o -p drift_pos.csv -o no drift_dp.tif || exit 1; done"
 done_testing

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ptycho/background.h"
 #include "ptycho/chores.h"
+#include "ptycho/opr.h"
 
 static const struct engine *const engines[] = { &engine_epie,	&engine_rpie, &engine_wasp, &engine_lsqml, &engine_mlgrad,
 						&engine_er,	&engine_dm,   &engine_raar, &engine_ml };
@@ -199,7 +200,7 @@ int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 	    visit(arg, "windows_given", p->s0, DT_F64, 1, p->k, 2) != 0 ||
 	    visit(arg, "intensity", p->intensity, DT_F64, 1, 1, p->k) != 0 ||
 	    visit(arg, "alpha", p->alpha, DT_F64, 1, 1, p->k) != 0 ||
-	    visit(arg, "numbers", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0 ||
+	    opr_visit(p, visit, arg) != 0 || visit(arg, "numbers", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0 ||
 	    visit(arg, "good_object", w->object, DT_F32, p->slices, p->h, 2 * p->w) != 0 ||
 	    visit(arg, "good_probe", w->probe, DT_F32, m, n, 2 * n) != 0 ||
 	    visit(arg, "good_windows", w->s, DT_F64, 1, p->k, 2) != 0)

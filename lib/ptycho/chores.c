@@ -8,6 +8,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "ptycho/geometry.h"
+#include "ptycho/opr.h"
 #include "ptycho/probe.h"
 
 static int clamp_object(struct ptycho *p)
@@ -84,8 +85,7 @@ static bool fits(const struct ptycho *p, const long t[2])
 
 static int recentre(struct ptycho *p)
 {
-	size_t n = p->n;
-	float complex *probe = buf_map(p->probe, MAP_READ | MAP_WRITE), *was;
+	float complex *probe = buf_map(p->probe, MAP_READ | MAP_WRITE);
 	long t[2];
 
 	if (!probe)
@@ -99,16 +99,7 @@ static int recentre(struct ptycho *p)
 		     p->iteration, -t[0], -t[1]);
 		return buf_unmap(p->probe);
 	}
-	was = mem_new(p->modes * n * n, sizeof *was);
-	memcpy(was, probe, p->modes * n * n * sizeof *was);
-	for (size_t m = 0; m < p->modes; m++)
-		for (size_t y = 0; y < n; y++)
-			for (size_t x = 0; x < n; x++) {
-				size_t to = (size_t)((long)y + t[0] + (long)n) % n, at = (size_t)((long)x + t[1] + (long)n) % n;
-
-				probe[(m * n + to) * n + at] = was[(m * n + y) * n + x];
-			}
-	free(was);
+	probe_roll(p->n, p->modes, t, probe);
 	for (int a = 0; a < 2; a++) {
 		p->shift[a] += t[a];
 		for (size_t k = 0; k < p->k; k++) {
@@ -116,7 +107,7 @@ static int recentre(struct ptycho *p)
 			p->s0[k][a] -= (double)t[a];
 		}
 	}
-	return buf_unmap(p->probe);
+	return buf_unmap(p->probe) != 0 ? -1 : opr_roll(p, t);
 }
 
 int chores_orthogonalise(struct ptycho *p)
@@ -183,6 +174,7 @@ int chores_gauge(struct ptycho *p)
 	if (buf_unmap(p->object) != 0 || buf_unmap(p->W) != 0)
 		return -1;
 	p->gauge *= all;
+	opr_scale(p, all);
 	return scale(p->probe, p->modes * p->n * p->n, all);
 }
 

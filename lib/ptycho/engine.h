@@ -44,6 +44,7 @@ struct engine {
 	bool keeps;		/* dm, raar, ml: waves or directions live on, modes are turned and recentred at the stage's end */
 	bool sequential_updates; /* --batch applies */
 	bool slices;		/* it knows objects of several slices */
+	bool opr;		/* it knows probes that change from frame to frame */
 	bool errors_cost;	/* --log-every applies */
 };
 extern const struct engine engine_epie, engine_rpie, engine_wasp,	/* pie.c */

@@ -8,6 +8,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "ptycho/geometry.h"
+#include "ptycho/opr.h"
 #include "ptycho/slices.h"
 
 enum { TILE = 16, SUMS = 8 }; /* of cl/ptycho.clh */
@@ -211,6 +212,8 @@ static int copy(struct buf *from, struct buf *to)
 
 struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifted)
 {
+	if (p->opr && probe == p->probe)
+		return opr_probes(p, shifted) == 0 ? shifted : NULL;
 	if (!p->o.subpixel)
 		return probe;
 	if (copy(probe, p->probe_f) != 0 || run_transform(p, p->probe_f, p->modes, FFT_FORWARD) != 0 ||

@@ -12,7 +12,7 @@ int model_batch(struct ptycho *p, const size_t *frames, size_t count);
 /* Frames first .. first + count - 1, ascending: for engines that go through all. */
 int model_block(struct ptycho *p, size_t first, size_t count);
 
-/* Probes of the batch's frames: probe [modes][n][n] itself, or with subpixel its copies shifted by each frame's fraction, written to
+/* Probes of the batch's frames: probe [modes][n][n] itself, or with subpixel its copies shifted by each frame's fraction, with p->opr each frame's own, written to
  * `shifted`.  NULL after reporting.  What follows takes the result as `probes`. */
 struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifted);
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "ptycho/engine.h"
 #include "ptycho/order.h"
+#include "ptycho/opr.h"
 #include "ptycho/positions.h"
 #include "ptycho/slices.h"
 
@@ -89,7 +90,7 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 	if (!probes)
 		return -1;
 	for (size_t l = p->slices; l-- > 0;)
-		if ((l == 0 && probe && probe_sums(p) != 0) || slices_descend(p, s->beta) != 0 ||
+		if ((l == 0 && probe && (probe_sums(p) != 0 || opr_batch(p, s->beta) != 0)) || slices_descend(p, s->beta) != 0 ||
 		    (may_change_object(p) && pie_object(p, slices_incident(p, probes), a) != 0) || slices_step(p) != 0)
 			return -1;
 	if (!probe)
@@ -187,15 +188,15 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 			return -1;
 	}
 	if ((wasp && wasp_averages(p, s, k) != 0) || (s->refine && positions_apply(p) != 0) ||
-	    (!wasp && intensity_apply(p) != 0))
+	    (!wasp && (intensity_apply(p) != 0 || opr_end(p) != 0)))
 		return -1;
 	model_errors_row(p, row);
 	return 0;
 }
 
 const struct engine engine_epie = { .name = "epie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
-				    .sequential_updates = true, .slices = true };
+				    .sequential_updates = true, .slices = true, .opr = true };
 const struct engine engine_rpie = { .name = "rpie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
-				    .sequential_updates = true, .slices = true };
+				    .sequential_updates = true, .slices = true, .opr = true };
 const struct engine engine_wasp = { .name = "wasp", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
 				    .sequential_updates = true };

@@ -367,7 +367,25 @@ done:
 	free(old);
 }
 
-/* ---- size */
+/* ---- place and size */
+
+void probe_roll(size_t n, size_t m, const long t[2], float complex *modes)
+{
+	float complex *was = mem_new(m * n * n, sizeof *was);
+	long side = (long)n;
+
+	memcpy(was, modes, m * n * n * sizeof *was);
+	for (size_t i = 0; i < m; i++)
+		for (size_t y = 0; y < n; y++)
+			for (size_t x = 0; x < n; x++) {
+				size_t to = (size_t)((((long)y + t[0]) % side + side) % side),
+				       at = (size_t)((((long)x + t[1]) % side + side) % side);
+
+				modes[(i * n + to) * n + at] = was[(i * n + y) * n + x];
+			}
+	free(was);
+}
+
 
 double probe_diameter(size_t n, size_t m, const float complex *modes)
 {

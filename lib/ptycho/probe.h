@@ -43,6 +43,9 @@ void probe_modes(size_t n, size_t have, size_t want, double power, float complex
  * be NULL) gets the share of each mode. Jacobi in double. */
 void probe_orthogonalise(size_t n, size_t m, float complex *modes, double *power);
 
+/* modes [m][n][n] moved by t rows and columns, what leaves comes in on the other side. */
+void probe_roll(size_t n, size_t m, const long t[2], float complex *modes);
+
 /* Diameter of the disc around the centroid of sum |P|^2 that holds 90 % of the power, px. */
 double probe_diameter(size_t n, size_t m, const float complex *modes);
 

@@ -6,6 +6,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "ptycho/model.h"
+#include "ptycho/opr.h"
 #include "ptycho/positions.h"
 #include "ptycho/slices.h"
 
@@ -77,8 +78,9 @@ static int allocate(struct ptycho *p)
 	p->g = make(p, p->modes * nn * sizeof(float complex), &ok);
 	p->V = make(p, nn * sizeof(float), &ok);
 	p->wave = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
-	if (p->o.subpixel) {
+	if (p->o.subpixel || p->o.opr)
 		p->shifted = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
+	if (p->o.subpixel) {
 		p->scratch = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
 		p->probe_f = make(p, p->modes * nn * sizeof(float complex), &ok);
 	}
@@ -124,12 +126,13 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 		if (buf_unmap(p->object) != 0)
 			return -1;
 	}
-	return ptycho_write(p, object, probe);
+	return ptycho_write(p, object, probe) != 0 ? -1 : opr_init(p);
 }
 
 void ptycho_clear(struct ptycho *p)
 {
 	slices_clear(p);
+	opr_clear(p);
 
 	struct buf *all[] = { p->object, p->probe, p->measured, p->window, p->par, p->wave, p->shifted, p->scratch,
 			      p->probe_f, p->rows, p->top, p->tile, p->cover, p->U, p->W, p->g, p->V,

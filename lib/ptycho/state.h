@@ -33,6 +33,7 @@ struct ptycho_opts {
 	} refine;			/* positions */
 	long log_every;			/* for engines whose errors cost transforms */
 	struct optics optics;
+	size_t opr;			/* modes of a probe that changes from frame to frame; 0: off */
 };
 
 /* What a row of the log holds, NAN where not evaluated. */
@@ -64,6 +65,7 @@ struct ptycho {
 	struct buf *object;		/* [slices][h][w] complex64 */
 	struct buf *probe;		/* [modes][n][n] complex64 */
 
+	struct opr *opr;		/* opr.h; NULL without */
 	struct slices *thick;		/* slices.h; NULL with one */
 	size_t bottom;			/* row of `object` below the slice at hand, h with one */
 	struct buf *near;		/* [n][n] complex64: to the detector in the near field; NULL: far */
