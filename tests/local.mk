@@ -211,3 +211,4 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_DRIVER)
 check_PROGRAMS += tests/fuzz/fuzz_kplanes
 tests_fuzz_fuzz_kplanes_SOURCES = tests/fuzz/fuzz_kplanes.c $(FUZZ_DRIVER) bin/kplanes_files.c bin/kplanes.h
+TOOL_TESTS += tests/t0912-packaging.t
