@@ -414,7 +414,7 @@ static int take_opr(const struct recon_options *o)
 static int take_slices(struct recon_options *o)
 {
 	static const char *const thin[] = { "refine-positions", "intensity", "ramp", "orientation",
-					    "smooth", "tv", "notch" };
+					    "xy",		"smooth",    "tv",   "notch" };
 	struct optics *x = &o->engine.optics;
 
 	x->slices = o->slices;
@@ -438,6 +438,7 @@ static int take_slices(struct recon_options *o)
 	for (size_t i = 0; i < sizeof thin / sizeof thin[0]; i++)
 		if (opt_given(thin[i]) && (strcmp(thin[i], "ramp") != 0 || o->ramp == RAMP_REMOVE) &&
 		    (strcmp(thin[i], "orientation") != 0 || o->orientations) &&
+		    (strcmp(thin[i], "xy") != 0 || o->xys) &&
 		    (strcmp(thin[i], "intensity") != 0 || o->engine.intensity))
 			return error("'--slices' and '--%s': expected one of the two", thin[i]);
 	return 0;

@@ -37,5 +37,8 @@ ok 'with scales and a rotation positions are read first, then scaled' \
 	"awk -F, 'NR == 1 { print \"x_px,y_px\"; next } { print -\$2 / 2 \",\" \$3 / 2 }' s_pos.csv >half.csv && scan -p half.csv --position-scale 2,2 --probe s_truth_probe.tif >t && [ \"\$(first t)\" = -x,y ]"
 ok 'both scans at once are refused'	"exits 2 scan --orientation=scan -p s_pos.csv && says 'expected one'"
 ok 'a scan of two inputs is refused'	"exits 2 ptychorecon --xy=scan -p s_pos.csv -O . s_dp.tif s2_dp.tif && says -- --xy"
+ok 'in the near field and with slices it is refused' \
+	"exits 2 scan -p s_pos.csv --slices 2 --slice-spacing 1e-6 --energy 8 --pixel 1e-8 && says slices && exits 2 scan -p s_pos.csv --near-field --energy 8 --distance 1e-3 --detector-pixel 1e-8 --probe s_probe0.tif && says 'near field'"
+ok 'and in a row of a manifest'		"printf 'frames,positions,output,xy\\ns_dp.tif,s_pos.csv,m,scan\\n' >m.csv && exits 2 ptychorecon --list m.csv && says manifest"
 ok 'scan is no axis'			"exits 2 ptychorecon --xy=scan,y -p s_pos.csv -o x s_dp.tif"
 done_testing
