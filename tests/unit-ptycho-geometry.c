@@ -189,7 +189,7 @@ static void test_scans(void)
 {
 	enum { G = 20, K = G * G };
 	static double s[K][2];
-	double step;
+	double step, steps[2];
 	size_t nearer = 0, farther = 0;
 	static double all[K];
 
@@ -199,6 +199,12 @@ static void test_scans(void)
 	}
 	ok(windows_step((const double(*)[2])s, K) == 5, "the step of a 5 x 7 raster is 5");
 	ok(windows_raster((const double(*)[2])s, K), "which is a raster");
+	ok(windows_lattice((const double(*)[2])s, K, steps) && fabs(steps[0] - 5) < 1e-9 &&
+		   fabs(steps[1] - 7) < 1e-9,
+	   "of steps 5 and 7 (found %g, %g)", steps[0], steps[1]);
+	ok(windows_lattice((const double(*)[2])s, G, steps) && steps[0] == 0 &&
+		   fabs(steps[1] - 7) < 1e-9,
+	   "and a line of it has none across (found %g, %g)", steps[0], steps[1]);
 	ok(windows_raster((const double(*)[2])s, K - 13), "with an unfinished last line too");
 	for (size_t k = 0; k < K; k++) {
 		s[k][0] += 0.004 * (uniform(0, k) - 0.5);

@@ -235,6 +235,12 @@ int regular_notch(struct ptycho *p)
 	if (!find_grid((const double(*)[2])p->s0, (const double(*)[2])p->s, p->k, p->n, &g))
 		return error(
 			"the positions are no exact raster any more, expected one for --notch");
+	for (int a = 0; a < 2; a++) { /* refined positions may have walked */
+		size_t room = (a ? p->w : p->h) - g.n[a];
+
+		if (g.first[a] > room)
+			g.first[a] = room;
+	}
 	n = g.n[0] * g.n[1];
 	spectrum = mem_try("object", n, sizeof *spectrum);
 	over = spectrum ? mem_try("object", n, sizeof *over) : NULL;
