@@ -59,8 +59,8 @@ static size_t plan_extra(const struct work *w, const struct engine *e, size_t ro
 	if (w->o->engine.subpixel)
 		bytes += (e == &engine_ml ? 3 : 2) * room * waves + 2 * waves;
 	if (w->o->engine.opr) /* the frames' own probes, and steps */
-		bytes += 2 * room * waves + w->o->engine.opr * (area + room) * sizeof(float complex) +
-			 room * sizeof(float complex);
+		bytes += 2 * room * waves +
+			 (w->o->engine.opr * (area + room) + room) * sizeof(float complex);
 	if (w->o->slices > 1)
 		bytes += w->o->slices * room * waves + area * sizeof(float complex);
 	if (w->o->near_field)
@@ -150,7 +150,8 @@ static void say_sampling(const struct work *w, const char *input)
 	double n = (double)w->frames.n;
 
 	if (x->near_field && !propagator_sampled(w->frames.n, x->distance, x->wavelength, x->pixel))
-		warning("'%s': the near field at %.3g m is not sampled by %.0f pixels, expected at most %.3g m",
+		warning("'%s': the near field at %.3g m is not sampled by %.0f pixels, expected "
+			"at most %.3g m",
 			input, x->distance, n, n * x->pixel * x->pixel / x->wavelength);
 }
 

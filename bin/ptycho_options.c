@@ -363,7 +363,8 @@ static int take_near_field(struct recon_options *o)
 	o->frames.near_field = o->near_field;
 	if (!o->near_field)
 		return isinf(o->focus) ? 0
-				       : error("'--focus-distance': no --near-field, expected both");
+				       : error("'--focus-distance': no --near-field, expected "
+					       "both");
 	if (opt_exclude("near-field", "pixel") != 0 || opt_exclude("near-field", "dc") != 0)
 		return -1;
 	if (!(o->scan.wavelength_m > 0 && o->scan.distance_m > 0 && o->scan.detector_pixel_m > 0))
@@ -436,7 +437,8 @@ static int take_slices(struct recon_options *o)
 			return error("'--slices': engine %s, expected epie or rpie",
 				     o->stage[i].engine->name);
 	for (size_t i = 0; i < sizeof thin / sizeof thin[0]; i++)
-		if (opt_given(thin[i]) && (strcmp(thin[i], "ramp") != 0 || o->ramp == RAMP_REMOVE) &&
+		if (opt_given(thin[i]) &&
+		    (strcmp(thin[i], "ramp") != 0 || o->ramp == RAMP_REMOVE) &&
 		    (strcmp(thin[i], "orientation") != 0 || o->orientations) &&
 		    (strcmp(thin[i], "xy") != 0 || o->xys) &&
 		    (strcmp(thin[i], "intensity") != 0 || o->engine.intensity))

@@ -245,8 +245,8 @@ static bool *inside(const struct work *w)
 	return in;
 }
 
-/* Re, Im of each slice, coverage; NaN where too little light fell, unless the start object was known
- * there: nothing erases it. */
+/* Re, Im of each slice, coverage; NaN where too little light fell, unless the start object was
+ * known there: nothing erases it. */
 static int object_pages(const struct work *w, const char *what, struct array *a)
 {
 	size_t area = w->canvas[0] * w->canvas[1], slices = w->o->slices;
@@ -399,8 +399,8 @@ int work_write(const struct work *w, const struct job *j)
 	if (w->trials && write_trials(w, j) != 0)
 		return -1;
 	return write_table(j, "_log.csv", LOG_HEADER, &w->log) != 0 || write_frames(w, j) != 0 ||
-			       write_positions(w, j) != 0 || write_probe(w, j) != 0 || write_opr(w, j) != 0 ||
-			       write_background(w, j) != 0 ||
+			       write_positions(w, j) != 0 || write_probe(w, j) != 0 ||
+			       write_opr(w, j) != 0 || write_background(w, j) != 0 ||
 			       write_object(w, j) != 0
 		       ? -1
 		       : 0;

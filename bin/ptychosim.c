@@ -130,7 +130,8 @@ static int parse_disc(const char *text)
 		     text);
 }
 
-/* Of thick objects and the near field: wavelength and object pixel follow from the options given. */
+/* Of thick objects and the near field: wavelength and object pixel follow from the options
+ * given. */
 static int check_optics(void)
 {
 	static const char *const only[] = { "energy",	      "wavelength", "distance",
@@ -150,7 +151,8 @@ static int check_optics(void)
 	}
 	if ((opts.slices > 1 && opt_need("slice-spacing") != 0) ||
 	    opt_exclude("energy", "wavelength") != 0 || opt_exclude("pixel", "distance") != 0 ||
-	    opt_exclude("pixel", "detector-pixel") != 0 || opt_exclude("near-field", "pixel") != 0 ||
+	    opt_exclude("pixel", "detector-pixel") != 0 ||
+	    opt_exclude("near-field", "pixel") != 0 ||
 	    opt_exclude("near-field", "dc") != 0)
 		return -1;
 	if (opt_given("energy"))

@@ -2,22 +2,24 @@
 #include "vec.clh"
 
 /* F *= scale H, or with `back` its conjugate; F [planes][n][n], H [n][n] */
-kernel void ptycho_propagate(global float2 *restrict F, global const float2 *restrict H, int n, int planes, int back,
-			     float scale)
+kernel void ptycho_propagate(global float2 *restrict F, global const float2 *restrict H, int n,
+			     int planes, int back, float scale)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), p = get_global_id(2);
 
 	if (x >= n || r >= n || p >= planes)
 		return;
 	global float2 *f = F + ((size_t)p * n + r) * n + x;
-	vc h = vc_scale(vf_set(scale), vc_load(H + (size_t)r * n + x, n - x)), v = vc_load(f, n - x);
+	vc h = vc_scale(vf_set(scale), vc_load(H + (size_t)r * n + x, n - x)),
+	   v = vc_load(f, n - x);
 
 	vc_store(f, n - x, back ? vc_cmul(h, v) : vc_mul(h, v));
 }
 
 /* to_km = conj(O_k) wave_km count / ((1 - b) V + b most), 0 where nothing is below the line */
-kernel void ptycho_descend(global float2 *restrict to, global const float2 *restrict wave, global const float2 *restrict object,
-			   global const float *restrict V, global const int4 *restrict window, int n, int modes, int width,
+kernel void ptycho_descend(global float2 *restrict to, global const float2 *restrict wave,
+			   global const float2 *restrict object, global const float *restrict V,
+			   global const int4 *restrict window, int n, int modes, int width,
 			   int count, float b, float most)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2);
@@ -36,8 +38,9 @@ kernel void ptycho_descend(global float2 *restrict to, global const float2 *rest
 }
 
 /* to_k = w_k0 P + sum_c w_kc V_c; weight [count][modes + 1] */
-kernel void ptycho_opr_probes(global float2 *restrict to, global const float2 *restrict P, global const float2 *restrict V,
-			      global const float2 *restrict weight, int n, int modes, int count)
+kernel void ptycho_opr_probes(global float2 *restrict to, global const float2 *restrict P,
+			      global const float2 *restrict V, global const float2 *restrict weight,
+			      int n, int modes, int count)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2);
 
@@ -47,6 +50,7 @@ kernel void ptycho_opr_probes(global float2 *restrict to, global const float2 *r
 	vc sum = vc_mul(vp_spread(weight[k * (modes + 1)]), vc_load(P + i, n - x));
 
 	for (int c = 0; c < modes; c++)
-		sum = vc_add(sum, vc_mul(vp_spread(weight[k * (modes + 1) + c + 1]), vc_load(V + c * area + i, n - x)));
+		sum = vc_add(sum, vc_mul(vp_spread(weight[k * (modes + 1) + c + 1]),
+					 vc_load(V + c * area + i, n - x)));
 	vc_store(to + k * area + i, n - x, sum);
 }

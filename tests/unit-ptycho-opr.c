@@ -1,5 +1,5 @@
-/* A probe that changes from frame to frame along one mode, by weights that are known: with --opr the frames are explained, the object and
- * the weights found. */
+/* A probe that changes from frame to frame along one mode, by weights that are known: with --opr
+ * the frames are explained, the object and the weights found. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ enum { SIDE = 10, N = 32, K = SIDE * SIDE };
 
 struct scene {
 	struct fixture f;
-	double complex V[N * N];	/* of the probe's norm, orthogonal to it */
+	double complex V[N * N]; /* of the probe's norm, orthogonal to it */
 	double a[K];
 };
 
@@ -31,7 +31,8 @@ static double complex dot(const double complex *a, const double complex *b, size
 static void scene_make(struct scene *s, double spread)
 {
 	struct fixture *f = &s->f;
-	double complex *P, *Pk = mem_new(N * N, sizeof *Pk), *wave = mem_new(N * N, sizeof *wave), along;
+	double complex *P, *Pk = mem_new(N * N, sizeof *Pk), *wave = mem_new(N * N, sizeof *wave),
+			   along;
 	float *data;
 	double mean = 0, norm, power;
 	struct rng r;
@@ -40,7 +41,8 @@ static void scene_make(struct scene *s, double spread)
 	P = f->true_probe;
 	data = f->frames.data;
 	rng_init(&r, 77);
-	for (size_t i = 0; i < N * N; i++) { /* light on one side of the window, less on the other */
+	for (size_t i = 0; i < N * N;
+	     i++) { /* light on one side of the window, less on the other */
 		double x = (double)(i % N) / N - 0.5;
 
 		s->V[i] = P[i] * (3 * x + I * (rng_uniform(&r) - 0.5));
@@ -62,7 +64,8 @@ static void scene_make(struct scene *s, double spread)
 			Pk[i] = P[i] + s->a[k] * s->V[i];
 		fixture_waves(f, f->true_object, Pk, f->s[k], wave);
 		for (size_t i = 0; i < N * N; i++)
-			data[k * N * N + i] = (float)(creal(wave[i]) * creal(wave[i]) + cimag(wave[i]) * cimag(wave[i]));
+			data[k * N * N + i] = (float)(creal(wave[i]) * creal(wave[i]) +
+						      cimag(wave[i]) * cimag(wave[i]));
 	}
 	free(Pk);
 	free(wave);
@@ -78,7 +81,8 @@ static double object_error(struct ptycho *p, const struct fixture *f)
 	if (ptycho_read(p, o, NULL) == 0)
 		for (size_t y = N / 2; y < f->h - N / 2; y++)
 			for (size_t x = N / 2; x < f->w - N / 2; x++) {
-				double complex a = o[y * f->w + x], b = f->true_object[y * f->w + x];
+				double complex a = o[y * f->w + x],
+					       b = f->true_object[y * f->w + x];
 
 				ab += conj(a) * b;
 				aa += creal(conj(a) * a);
@@ -113,7 +117,8 @@ struct found {
 	double R, object, weights;
 };
 
-static bool run(struct dev *d, const struct scene *s, const char *engine, size_t opr, struct found *to)
+static bool run(struct dev *d, const struct scene *s, const char *engine, size_t opr,
+		struct found *to)
 {
 	struct ptycho_opts o = fixture_opts();
 	struct stage stage = fixture_stage(engine, 60, 5);
@@ -140,11 +145,13 @@ static void test_found(struct dev *d, const char *engine)
 	struct found with = { 0 }, without = { 0 };
 
 	scene_make(s, 0.5);
-	if (ok(run(d, s, engine, 0, &without) && run(d, s, engine, 1, &with), "%s runs with and without", engine)) {
+	if (ok(run(d, s, engine, 0, &without) && run(d, s, engine, 1, &with),
+	       "%s runs with and without", engine)) {
 		ok(with.R < without.R / 2, "%s: R %.4f, %.4f without", engine, with.R, without.R);
-		ok(with.object < without.object / 3, "%s: the object is off by %.4f, %.4f without", engine,
-		   with.object, without.object);
-		ok(with.weights < 0.45, "%s: the weights are the true ones to %.3f", engine, with.weights);
+		ok(with.object < without.object / 3, "%s: the object is off by %.4f, %.4f without",
+		   engine, with.object, without.object);
+		ok(with.weights < 0.45, "%s: the weights are the true ones to %.3f", engine,
+		   with.weights);
 	}
 	fixture_clear(&s->f);
 	free(s);

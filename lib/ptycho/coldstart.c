@@ -216,7 +216,8 @@ int coldstart_probe(struct dev *d, const struct frames *f, const double phase[3]
 	return rc;
 }
 
-int coldstart_near(struct dev *d, const struct frames *f, const struct optics *o, float complex *probe)
+int coldstart_near(struct dev *d, const struct frames *f, const struct optics *o,
+		   float complex *probe)
 {
 	size_t n = f->n, area = n * n;
 	float *mean_d = mem_new(area, sizeof *mean_d);

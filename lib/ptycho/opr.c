@@ -11,8 +11,8 @@
 #define PLANES(p)                                                                                  \
 	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
 
-/* Share of a frame's own change that its weights take: all of it would explain by the probe what the
- * object has not yet learned. */
+/* Share of a frame's own change that its weights take: all of it would explain by the probe what
+ * the object has not yet learned. */
 static const double RELAX = 0.1;
 
 struct opr {
@@ -48,7 +48,8 @@ static void take_off(float complex *a, double complex k, const float complex *b,
 		a[i] -= (float complex)k * b[i];
 }
 
-/* c planes orthogonal to P and each other, strongest first, of norm 1; those that vanish stay as in `old`. */
+/* c planes orthogonal to P and each other, strongest first, of norm 1; those that vanish stay as in
+ * `old`. */
 static void make_basis(size_t n, size_t c, const float complex *P, float complex *v,
 		       const float complex *old)
 {
@@ -165,8 +166,7 @@ static void sum_row(void *context, size_t r, int member)
 
 	(void)member;
 	for (size_t b = 0; b < t->p->count; b++) {
-		const double complex *w = o->w + t->p->member[b] * each,
-				     *part = o->part + b * each;
+		const double complex *w = o->w + t->p->member[b] * each, *part = o->part + b * each;
 
 		for (size_t i = r * n; i < (r + 1) * n; i++) {
 			float complex v = o->d[b * area + i] - (float complex)part[0] * o->P[i];
@@ -232,8 +232,8 @@ static void centre_weights(struct ptycho *p, float complex *P, const float compl
 		if (c == 0 && !(creal(mean) > 0))
 			continue;
 		for (size_t k = 0; k < p->k; k++)
-			o->w[k * each + c] = c ? o->w[k * each + c] - mean
-					       : o->w[k * each + c] / creal(mean);
+			o->w[k * each + c] =
+				c ? o->w[k * each + c] - mean : o->w[k * each + c] / creal(mean);
 		for (size_t i = 0; i < area && c == 0; i++)
 			P[i] *= (float)creal(mean);
 		if (c > 0)

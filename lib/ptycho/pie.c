@@ -15,7 +15,9 @@ struct kept {
 	size_t *order;
 };
 
-#define TILES(p) ((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles }, { dev_columns((p)->d, 16), 16, 1 } })
+#define TILES(p)                                                                                   \
+	((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles },                            \
+			   { dev_columns((p)->d, 16), 16, 1 } })
 #define PROBE(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, 1 }, { 0, 8, 1 } })
 
 static void end(struct ptycho *p, void *kept)
@@ -66,20 +68,25 @@ static struct buf *corrections(struct ptycho *p, const struct stage *s)
 /* Sums g, V on the probe, behind the first slice. */
 static int probe_sums(struct ptycho *p)
 {
-	return model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0 ? -1 : model_gather_probe_end(p, p->g);
+	return model_gather_probe(p, p->object, p->wave, p->g, p->V, true) != 0
+		       ? -1
+		       : model_gather_probe_end(p, p->g);
 }
 
 static int pie_object(struct ptycho *p, struct buf *waves, float a)
 {
 	double most;
 
-	if (model_gather_object(p, waves, p->wave, p->U, p->W, true) != 0 || model_tile_max(p, p->W, &most) != 0)
+	if (model_gather_object(p, waves, p->wave, p->U, p->W, true) != 0 ||
+	    model_tile_max(p, p->W, &most) != 0)
 		return -1;
-	return dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W), ARG(p->tile),
-		       INT(p->tiles), INT(p->bottom), INT(p->w), FLOAT(a), FLOAT(most));
+	return dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W),
+		       ARG(p->tile), INT(p->tiles), INT(p->bottom), INT(p->w), FLOAT(a),
+		       FLOAT(most));
 }
 
-/* Each slice by the waves that meet it, from the last one to the first, with the slices of the batch's start. */
+/* Each slice by the waves that meet it, from the last one to the first, with the slices of the
+ * batch's start. */
 static int pie_batch(struct ptycho *p, const struct stage *s)
 {
 	bool probe = may_change_probe(p, s);
@@ -90,39 +97,44 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 	if (!probes)
 		return -1;
 	for (size_t l = p->slices; l-- > 0;)
-		if ((l == 0 && probe && (probe_sums(p) != 0 || opr_batch(p, s->beta) != 0)) || slices_descend(p, s->beta) != 0 ||
-		    (may_change_object(p) && pie_object(p, slices_incident(p, probes), a) != 0) || slices_step(p) != 0)
+		if ((l == 0 && probe && (probe_sums(p) != 0 || opr_batch(p, s->beta) != 0)) ||
+		    slices_descend(p, s->beta) != 0 ||
+		    (may_change_object(p) && pie_object(p, slices_incident(p, probes), a) != 0) ||
+		    slices_step(p) != 0)
 			return -1;
 	if (!probe)
 		return 0;
-	return model_max(p->V, p->n * p->n, &most) != 0 ?
-		       -1 :
-		       dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g), ARG(p->V), INT(p->n),
-			       INT(p->modes), FLOAT(b), FLOAT(most), FLOAT(0));
+	return model_max(p->V, p->n * p->n, &most) != 0
+		       ? -1
+		       : dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g),
+				 ARG(p->V), INT(p->n), INT(p->modes), FLOAT(b), FLOAT(most),
+				 FLOAT(0));
 }
 
-static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *probes, double power)
+static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *probes,
+		       double power)
 {
 	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
 
-	return dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO), ARG(probes), ARG(p->wave),
-		       ARG(p->window), ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes),
-		       INT(p->h), INT(p->w), INT(p->count), INT(step),
-		       FLOAT(s->alpha * power / (double)(p->n * p->n)), INT(may_change_object(p)));
+	return dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO),
+		       ARG(probes), ARG(p->wave), ARG(p->window), ARG(p->par), ARG(p->tile),
+		       ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->h), INT(p->w),
+		       INT(p->count), INT(step), FLOAT(s->alpha * power / (double)(p->n * p->n)),
+		       INT(may_change_object(p)));
 }
 
 /* What the iteration's average of the probe gets of the batch. */
 static int wasp_probe(struct ptycho *p, struct kept *k, struct buf *probes)
 {
-	if (dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe), ARG(p->g), ARG(p->V),
-		    INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
+	if (dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe),
+		    ARG(p->g), ARG(p->V), INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
 		return -1;
 	if (!p->o.subpixel)
 		return 0;
 	/* sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V then */
-	return model_waves(p, probes, p->object, p->scratch, false) != 0 ?
-		       -1 :
-		       model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false);
+	return model_waves(p, probes, p->object, p->scratch, false) != 0
+		       ? -1
+		       : model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false);
 }
 
 static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
@@ -135,16 +147,17 @@ static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 	    (probe && (probe_sums(p) != 0 || wasp_probe(p, k, probes) != 0)) ||
 	    wasp_object(p, s, k, probes, power) != 0)
 		return -1;
-	return !probe ? 0 :
-			dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g), ARG(p->V), INT(p->n),
-				INT(p->modes), FLOAT(0), FLOAT(0), FLOAT(s->beta * (double)p->count));
+	return !probe ? 0
+		      : dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g),
+				ARG(p->V), INT(p->n), INT(p->modes), FLOAT(0), FLOAT(0),
+				FLOAT(s->beta * (double)p->count));
 }
 
-static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf *den, size_t n, size_t planes,
-		    double floor, double least)
+static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf *den, size_t n,
+		    size_t planes, double floor, double least)
 {
-	return dev_run(p->d, "ptycho_quotient", NDRANGE2(dev_columns(p->d, n), planes), ARG(a), ARG(num), ARG(den),
-		       INT(n), INT(planes), FLOAT(floor), FLOAT(least));
+	return dev_run(p->d, "ptycho_quotient", NDRANGE2(dev_columns(p->d, n), planes), ARG(a),
+		       ARG(num), ARG(den), INT(n), INT(planes), FLOAT(floor), FLOAT(least));
 }
 
 /* O = nO / dO where it was seen, P = nP / dP.  Where light is so faint that nothing but the
@@ -165,19 +178,21 @@ static int wasp_averages(struct ptycho *p, const struct stage *s, struct kept *k
 			   dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)),
 				   ARG(k->nP), ARG(k->shifted), INT(elements), FLOAT(1)) != 0))
 		return -1;
-	return model_max(k->dP, p->n * p->n, &most) != 0 ?
-		       -1 :
-		       quotient(p, p->probe, k->nP, k->dP, p->n * p->n, p->modes, 1e-9 * most, -1);
+	return model_max(k->dP, p->n * p->n, &most) != 0
+		       ? -1
+		       : quotient(p, p->probe, k->nP, k->dP, p->n * p->n, p->modes, 1e-9 * most,
+				  -1);
 }
 
-static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, struct ptycho_row *row)
+static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
+		   struct ptycho_row *row)
 {
 	struct kept *k = kept;
 	bool wasp = s->engine == &engine_wasp;
 
 	(void)j;
-	if (wasp && (buf_zero(k->nO) != 0 || buf_zero(k->dO) != 0 || buf_zero(k->nP) != 0 || buf_zero(k->dP) != 0 ||
-		     (k->shifted && buf_zero(k->shifted) != 0)))
+	if (wasp && (buf_zero(k->nO) != 0 || buf_zero(k->dO) != 0 || buf_zero(k->nP) != 0 ||
+		     buf_zero(k->dP) != 0 || (k->shifted && buf_zero(k->shifted) != 0)))
 		return -1;
 	order_frames(p->k, !s->sequential, p->o.seed, (uint64_t)p->iteration, k->order);
 	for (size_t i = 0; i < p->k; i += s->batch) {
@@ -194,9 +209,25 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 	return 0;
 }
 
-const struct engine engine_epie = { .name = "epie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
-				    .sequential_updates = true, .slices = true, .opr = true };
-const struct engine engine_rpie = { .name = "rpie", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
-				    .sequential_updates = true, .slices = true, .opr = true };
-const struct engine engine_wasp = { .name = "wasp", .begin = begin, .iterate = iterate, .end = end, .gauge = true,
+const struct engine engine_epie = { .name = "epie",
+				    .begin = begin,
+				    .iterate = iterate,
+				    .end = end,
+				    .gauge = true,
+				    .sequential_updates = true,
+				    .slices = true,
+				    .opr = true };
+const struct engine engine_rpie = { .name = "rpie",
+				    .begin = begin,
+				    .iterate = iterate,
+				    .end = end,
+				    .gauge = true,
+				    .sequential_updates = true,
+				    .slices = true,
+				    .opr = true };
+const struct engine engine_wasp = { .name = "wasp",
+				    .begin = begin,
+				    .iterate = iterate,
+				    .end = end,
+				    .gauge = true,
 				    .sequential_updates = true };

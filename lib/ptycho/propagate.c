@@ -6,8 +6,9 @@ struct optics optics_near(double z, double focus, double p, double wavelength)
 {
 	double m = isinf(focus) ? 1 : (z + focus) / focus;
 
-	return (struct optics){ .near_field = true, .distance = z / m, .wavelength = wavelength,
-				.pixel = p / m };
+	return (struct optics){
+		.near_field = true, .distance = z / m, .wavelength = wavelength, .pixel = p / m
+	};
 }
 
 /* cycles per sample of index i among n */
@@ -23,9 +24,9 @@ void propagator_make(size_t n, double z, double wavelength, double dx, float com
 		       v = wavelength / dx * frequency(i % n, n);
 		double along = 1 - u * u - v * v;
 
-		H[i] = along < 0 ? 0
-				 : (float complex)cexp(2 * M_PI * I *
-						       (z / wavelength * sqrt(along)));
+		H[i] = along < 0
+			       ? 0
+			       : (float complex)cexp(2 * M_PI * I * (z / wavelength * sqrt(along)));
 	}
 }
 

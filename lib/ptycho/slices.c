@@ -8,10 +8,10 @@
 	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (planes) }, { 0, 8, 1 } })
 
 struct slices {
-	struct buf *H;			     /* [n][n] complex64, from slice to slice */
-	struct buf **incident;		     /* [slices][room][modes][n][n] complex64; NULL for slice 0 */
-	struct buf *down;		     /* [room][modes][n][n] complex64 */
-	struct buf **window, **tile;	     /* [slices]; of slice 0 the batch's own */
+	struct buf *H;		     /* [n][n] complex64, from slice to slice */
+	struct buf **incident;	     /* [slices][room][modes][n][n] complex64; NULL for slice 0 */
+	struct buf *down;	     /* [room][modes][n][n] complex64 */
+	struct buf **window, **tile; /* [slices]; of slice 0 the batch's own */
 	size_t at;
 };
 
@@ -150,8 +150,8 @@ int slices_descend(struct ptycho *p, double b)
 	    model_max(p->V, p->n * p->n, &most) != 0)
 		return -1;
 	return dev_run(p->d, "ptycho_descend", PLANES(p, p->count), ARG(s->down), ARG(p->wave),
-		       ARG(p->object), ARG(p->V), ARG(p->window), INT(p->n), INT(p->modes), INT(p->w),
-		       INT(p->count), FLOAT(b), FLOAT(most));
+		       ARG(p->object), ARG(p->V), ARG(p->window), INT(p->n), INT(p->modes),
+		       INT(p->w), INT(p->count), FLOAT(b), FLOAT(most));
 }
 
 int slices_step(struct ptycho *p)

@@ -1,8 +1,10 @@
-/* lib/ptycho/slices.h: an object of several slices, one behind the other (spec: multislice; Maiden, Humphry and Rodenburg 2012).
+/* lib/ptycho/slices.h: an object of several slices, one behind the other (spec: multislice; Maiden,
+ * Humphry and Rodenburg 2012).
  *
- * All slices are one array [slices][h][w], so that a window of slice l is one l h rows further down: with windows and tiles moved, and
- * p->bottom below the slice, what serves one object serves each slice.  A batch begins at slice 0; with one slice nothing here does
- * anything but slices_waves, which is model_waves. */
+ * All slices are one array [slices][h][w], so that a window of slice l is one l h rows further
+ * down: with windows and tiles moved, and p->bottom below the slice, what serves one object serves
+ * each slice.  A batch begins at slice 0; with one slice nothing here does anything but
+ * slices_waves, which is model_waves. */
 #ifndef PTYCHO_SLICES_H
 #define PTYCHO_SLICES_H
 
@@ -18,15 +20,17 @@ int slices_place(struct ptycho *p);
 /* The slice that kernels on the canvas see. */
 void slices_at(struct ptycho *p, size_t l);
 
-/* Waves that meet the slice at hand, as model_gather_object takes them: probes, or behind another slice p->incident. */
+/* Waves that meet the slice at hand, as model_gather_object takes them: probes, or behind another
+ * slice p->incident. */
 struct buf *slices_incident(struct ptycho *p, struct buf *probes);
 
-/* p->wave = exit waves behind all slices, p->incident what meets each; the last slice is at hand. */
+/* p->wave = exit waves behind all slices, p->incident what meets each; the last slice is at hand.
+ */
 int slices_waves(struct ptycho *p, struct buf *probes);
 
-/* At slice l > 0, before it changes: from the corrections p->wave behind it those of its incident waves,
- * conj(O_k) wave count / ((1 - b) V + b max V), V = sum_k |O_k|^2.  slices_step then brings them to slice l - 1, which is at
- * hand with p->wave behind it.  At slice 0 both do nothing. */
+/* At slice l > 0, before it changes: from the corrections p->wave behind it those of its incident
+ * waves, conj(O_k) wave count / ((1 - b) V + b max V), V = sum_k |O_k|^2.  slices_step then brings
+ * them to slice l - 1, which is at hand with p->wave behind it.  At slice 0 both do nothing. */
 int slices_descend(struct ptycho *p, double b);
 int slices_step(struct ptycho *p);
 
