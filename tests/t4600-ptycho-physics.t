@@ -115,4 +115,17 @@ ok 'a run that was cut off goes on to the same bytes' \
 ok 'the engines that cannot are refused, and what knows one probe only' \
 	"for a in wasp lsqml mlgrad ml er dm raar; do exits 2 ptychorecon --opr 1 -a \$a -p drift_pos.csv -o no drift_dp.tif && says 'epie or rpie' || exit 1; done
 	 for o in '--modes 2' '--subpixel fourier' --intensity '--support 0.3' --freeze-probe '$thick' '--orientation scan'; do exits 2 ptychorecon --opr 1 \$o -p drift_pos.csv -o no drift_dp.tif || exit 1; done"
+
+# ---- other devices
+rusticl() { RUSTICL_ENABLE=llvmpipe SCOPELINE_DEVICE=rusticl "$@"; }
+if rusticl ptychorecon --device list 2>/dev/null | grep -qi rusticl; then
+	ok 'rusticl agrees with PoCL: near field, slices, a probe that changes' \
+		"ptychosim -q --frames 16 --size 32 --step 4 --seed 3 $near -o n && ptychosim -q --frames 16 --size 32 --step 4 --seed 3 $thick -o t && cp t_pos.csv o_pos.csv && cp t_probe0.tif o_probe0.tif && cp t_dp.tif o_dp.tif &&
+		 for run in 'n $near -a wasp:3' 't $thick -a epie:3' 'o -a epie:3 --opr 2'; do
+			set -- \$run && s=\$1 && shift && ptychorecon -q \"\$@\" --probe \${s}_probe0.tif -p \${s}_pos.csv -o here \${s}_dp.tif && rusticl ptychorecon -q \"\$@\" --probe \${s}_probe0.tif -p \${s}_pos.csv -o there \${s}_dp.tif &&
+			tiffdiff -t 1e-4 here_object.tif there_object.tif && tiffdiff -t 1e-4 here_probe.tif there_probe.tif || exit 1
+		 done"
+else
+	skip 'rusticl agrees with PoCL: near field, slices, a probe that changes' 'no rusticl'
+fi
 done_testing
