@@ -1,13 +1,15 @@
 /* lib/tv/denoise.h: total variation denoising with a proven distance to the answer.
  *
- * min over u, lo <= u <= hi, of 1/2 sum (u - f)^2 + lambda TV(u), TV the sum over voxels of |w grad
- *u| (iso: Euclidean, aniso: sum of magnitudes), forward differences, one with an end outside or not
- *finite is 0 (Rudin, Osher, Fatemi 1992). Iteration: Chambolle, Pock 2011, algorithm 2 with gamma =
- *1, its steps held from some point on.  To every dual p, |p| <= lambda, belongs u(p) = clip(f - (w
- *grad)^T p), and gap = sum over voxels of lambda |w grad u| - <p, w grad u>	(each term >= 0),
- *1/2 |u - u*|^2 <= gap, so that rms(u - u*) <= sqrt(2 gap / voxels).  Sums: pairs of floats, then
- *double, in an order of the shape's.  What does not fit into dev_mem goes through in slabs of
- *planes with as many halo planes as iterations at a time: the same bytes. */
+ * min over u, lo <= u <= hi, of 1/2 sum (u - f)^2 + lambda TV(u), TV the sum over voxels of
+ * |w grad u| (iso: Euclidean, aniso: sum of magnitudes), forward differences; one with an end
+ * outside or not finite is 0 (Rudin, Osher, Fatemi 1992).  Iteration: Chambolle, Pock 2011,
+ * algorithm 2 with gamma = 1, its steps held from some point on.  To every dual p, |p| <= lambda,
+ * belongs u(p) = clip(f - (w grad)^T p), and
+ *	gap = sum over voxels of lambda |w grad u| - <p, w grad u>	(each term >= 0),
+ *	1/2 |u - u*|^2 <= gap, so that rms(u - u*) <= sqrt(2 gap / voxels).
+ * Sums: pairs of floats, then double, in an order of the shape's.  What does not fit into dev_mem
+ * goes through in slabs of planes with as many halo planes as iterations at a time: the same
+ * bytes. */
 #ifndef TV_DENOISE_H
 #define TV_DENOISE_H
 
