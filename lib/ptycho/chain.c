@@ -13,6 +13,8 @@ static const struct engine *const engines[] = { &engine_epie,	&engine_rpie, &eng
 						&engine_er,	&engine_dm,   &engine_raar, &engine_ml };
 enum { KEEP_EVERY = 5, PATIENCE = 3 }; /* iterations between copies of a good state, and of bad ones that end a run */
 
+#define NOISE 1e-4 /* an R below is that of rounding, or of noise-free frames */
+
 /* What the watchdog compares with, and goes back to. */
 struct watch {
 	double first, best, power;
@@ -125,7 +127,7 @@ static int sound(struct ptycho *p, struct watch *w, const struct ptycho_row *row
 		return 1;
 	if (isnan(w->first))
 		w->first = w->best = row->R;
-	w->bad = row->R > 1.5 * w->first && row->R > 3 * w->best ? w->bad + 1 : 0;
+	w->bad = row->R > 1.5 * w->first && row->R > 3 * w->best && row->R > NOISE ? w->bad + 1 : 0;
 	if (w->bad >= PATIENCE) {
 		error("iteration %ld: R is %g after %g at first and %g at best, expected it to fall: the state after "
 		      "iteration %ld is written",
