@@ -364,11 +364,11 @@ static int make_image_plan(struct hostfft *h, int sign)
 
 	if (!small_image(h))
 		return 0;
-	a = mem_try("FFT plan", h->n.ny * h->n.nx, sizeof *a);
+	a = fftwf_alloc_complex(h->n.ny * h->n.nx); /* the caller says that there is no plan */
 	if (!a)
 		return -1;
 	h->image = fftwf_plan_dft_2d((int)h->n.ny, (int)h->n.nx, a, a, sign, FFTW_ESTIMATE);
-	free(a);
+	fftwf_free(a);
 	return h->image ? 0 : -1;
 }
 
