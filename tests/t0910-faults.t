@@ -6,7 +6,7 @@
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 library=$builddir/tests/fault.so
 [ -e "$library" ] || { echo '1..0 # SKIP sanitizers bring an allocator of their own, which this library would hide'; exit 0; }
-slow && most=${FAULTS:-16} || most=${FAULTS:-4}
+slow && most=${FAULTS:-8} || most=${FAULTS:-2}
 
 tiffmake -t f32 -s 12,14 -n 3 -k noise noise.tif
 tiffmake -t u16 -s 24,24 -n 3 -k noise counts.tif
