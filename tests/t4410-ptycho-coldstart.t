@@ -18,7 +18,7 @@ ok 'what was tried is in a table; without curvature it was worse' \
 cases=('--frames 100 --size 64 --step 6 --photons 2e5 --seed 7 --probe disc:0.25,0.006,1' '--frames 144 --size 96 --step 8 --seed 5 --probe disc:0.2,0.02,1.5'
 	'--frames 144 --size 128 --step 10 --seed 6 --probe disc:0.12,-0.015,2')
 for i in 0 1 2; do
-	n=$(sed 's/.*--size \([0-9]*\).*/\1/' <<<"${cases[i]}")
+	n=${cases[i]#*--size } n=${n%% *}
 	ok "${cases[i]}: as good as from the true probe" \
 		"ptychosim ${cases[i]} -o s$i && ptychorecon -p s${i}_pos.csv --probe s${i}_truth_probe.tif -a wasp:20 -o warm$i s${i}_dp.tif &&
 		 ptychorecon -p s${i}_pos.csv -a wasp:20 -o cold$i s${i}_dp.tif && below \$(final cold$i) \$(awk -v r=\$(final warm$i) 'BEGIN { print 1.05 * r }') &&

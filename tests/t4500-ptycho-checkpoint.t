@@ -19,8 +19,8 @@ killed() {	# DIR SECONDS ARGS: kills after so many seconds, resumes
 whole() { [ -z "$(find "$1" -name '*.ckpt*')" ] && [ "$(find "$1" -name '.*' ! -name '.*.tmp' -type f | wc -l)" = 0 ]; }
 RANDOM=5
 times=$(slow && echo 2 || echo 1)
-chains=(epie:60 rpie:60 wasp:60 lsqml:60:noise=poisson lsqml:60:compact=1 mlgrad:60 er:60 dm:40 raar:40 ml:40:noise=poisson epie:20,dm:20,ml:10)
-slow || chains=(wasp:60 lsqml:60:compact=1 dm:40 epie:20,dm:20,ml:10)
+chains=(epie:60 rpie:60 wasp:60 lsqml:60:noise=poisson lsqml:60:compact=1 mlgrad:60 er:60 dm:40 raar:40 ml:40:noise=poisson 'epie:20,dm:20,ml:10')
+slow || chains=(wasp:60 lsqml:60:compact=1 dm:40 'epie:20,dm:20,ml:10')
 for c in "${chains[@]}"; do
 	ok "$c: SIGKILL, then --resume" \
 		"run \"want-$c\" -a $c && for i in \$(seq $times); do d=kill\$i-$c; killed \"\$d\" 0.\$((1 + RANDOM % 7))\$((RANDOM % 10)) -a $c --checkpoint 10 && alike \"want-$c/r\" \"\$d/r\" && whole \"\$d\" || exit 1; done"
@@ -34,7 +34,7 @@ done
 mkdir here
 (cd here && exec ptychorecon -q -p ../s_pos.csv --probe ../probe.tif -a dm:100000 --checkpoint 5 -o r ../s_dp.tif) &
 pid=$!
-for i in $(seq 300); do [ ! -e here/r.ckpt/state.json ] || break; sleep 0.1; done
+for _ in $(seq 300); do [ ! -e here/r.ckpt/state.json ] || break; sleep 0.1; done
 kill -KILL $pid
 wait $pid
 ok 'a checkpoint is a folder: arrays as pages of a TIFF, the iteration, the log; and a preview' \
