@@ -25,8 +25,10 @@ static const struct opt options[] = {
 	  .arg = "K", .help = "number of frames" },
 	{ OPT_SIZE, "size", .size = &opts.n, .range = "[8,4096]", .unit = UNIT_PIXEL,
 	  .initial = "128", .arg = "N", .help = "side of a frame" },
+	{ OPT_CHOICE, "scan", .choice = &opts.scan, .choices = "raster|spiral",
+	  .initial = "raster", .help = "order of the positions" },
 	{ OPT_REAL, "step", .real = &opts.step, .range = "[0,1e6]", .unit = UNIT_PIXEL,
-	  .initial = "12", .arg = "PX", .help = "between frames of the raster" },
+	  .initial = "12", .arg = "PX", .help = "between frames of the raster; the spiral is as dense" },
 	{ OPT_REAL, "jitter", .real = &opts.jitter, .range = "[0,1e6]", .unit = UNIT_PIXEL,
 	  .initial = "3", .arg = "PX", .help = "largest distance from the raster, per axis" },
 	{ OPT_TEXT, "positions", .text = &opts.positions, .arg = "FILE", .note = "a raster",
@@ -57,6 +59,8 @@ static const struct opt options[] = {
 	  .help = "photons that are not the beam's, B exp(-q^2 / 2 / SIGMA^2) of q pixels from its middle" },
 	{ OPT_SIZE, "dead", .size = &opts.dead, .range = "[0,16777216]", .initial = "0",
 	  .arg = "COUNT", .help = "pixels that always read 0, and STEM_mask.tif" },
+	{ OPT_REAL, "beam-stop", .real = &opts.beam_stop, .range = "[0,4096]", .unit = UNIT_PIXEL,
+	  .initial = "0", .arg = "R", .help = "pixels within R of the beam read 0, and STEM_mask.tif" },
 	{ OPT_TEXT, "orientation", .text = &opts.orientation, .arg = "NAME[,NAME]...",
 	  .initial = "identity",
 	  .help = "turn the frames by identity, fliplr, flipud, rot180, transpose, rot90_ccw, "
@@ -185,6 +189,8 @@ static int check(const struct operands *rest)
 		return error("'--mode-power': %g for each of %zu extra modes, expected less than 1 "
 			     "in all",
 			     opts.mode_power, opts.modes - 1);
+	if (opts.beam_stop > 0 && opts.near_field)
+		return error("'--beam-stop' and '--near-field': there is no beam to stop, expected one of them");
 	if (opts.dead >= opts.n * opts.n)
 		return error("'--dead': %zu of %zu pixels, expected fewer", opts.dead,
 			     opts.n * opts.n);

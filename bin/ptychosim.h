@@ -18,6 +18,8 @@ extern struct ptychosim_options {
 	double focus; /* before the object, metres; INFINITY: parallel beam */
 	double spacing, energy, wavelength, distance, detector_pixel, pixel; /* metres, keV */
 	struct optics optics; /* with near_field */
+	enum { SCAN_RASTER, SCAN_SPIRAL } scan;
+	double beam_stop; /* px; 0: none */
 	enum { NOISE_POISSON, NOISE_NONE } noise;
 	enum { BEAM_CENTRE, BEAM_CORNER } dc;
 	enum { TYPE_AUTO, TYPE_U16, TYPE_F32 } type;

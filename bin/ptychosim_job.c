@@ -23,7 +23,7 @@ struct scan {
 	double (*truth)[2], (*pos)[2], (*place)[2]; /* [k], true, with errors, windows */
 	float complex *object, *probe, *start;	    /* [slices][h][w], [modes][n][n], [n][n] */
 	size_t *source;				    /* [n][n] of sim_layout */
-	unsigned char *mask;			    /* [n][n], NULL: no dead pixels */
+	unsigned char *mask;			    /* [n][n], NULL: all pixels are good */
 	char *provenance;
 };
 
@@ -94,7 +94,8 @@ static int make_positions(struct scan *s)
 	} else {
 		s->k = opts.frames;
 		s->truth = mem_new(s->k, sizeof *s->truth);
-		sim_positions(s->k, opts.step, opts.jitter, seed, s->truth);
+		(opts.scan == SCAN_SPIRAL ? sim_spiral : sim_positions)(s->k, opts.step, opts.jitter, seed,
+									s->truth);
 	}
 	for (size_t i = 0; i < s->k && !opts.subpixel; i++)
 		for (int a = 0; a < 2; a++)
@@ -462,9 +463,11 @@ int ptychosim_run(struct dev *d)
 		goto done;
 	s.source = mem_new(s.n * s.n, sizeof *s.source);
 	sim_layout(s.n, opts.turn, opts.dc == BEAM_CORNER, opts.near_field, s.source);
-	if (opts.dead > 0) {
+	if (opts.dead > 0 || opts.beam_stop > 0) {
 		s.mask = mem_new(s.n * s.n, 1);
 		sim_dead(s.n, opts.dead, (uint64_t)opts.seed, s.mask);
+		if (opts.beam_stop > 0)
+			sim_beam_stop(s.n, opts.beam_stop, s.mask);
 	}
 	info("%zu frames of %zux%zu on a canvas of %zux%zu, median step %.3g px", s.k, s.n, s.n,
 	     s.canvas[0], s.canvas[1], windows_step((const double(*)[2])s.place, s.k));

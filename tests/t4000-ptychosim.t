@@ -82,6 +82,10 @@ ok 'slices that touch act as one of their product' \
 
 slow && ok 'both FFT libraries agree to 2e-6' \
 	"ptychosim $small --subpixel --modes 2 --noise none --type f32 --fft fftw -o fftw && ptychosim $small --subpixel --modes 2 --noise none --type f32 --fft clfft -o clfft && tiffdiff -t 2e-6 fftw_dp.tif clfft_dp.tif"
+ok 'a spiral begins in the middle and is as dense as the raster: the median distance of neighbours is 0.9 to 1 of the step' \
+	"ptychosim --frames 200 --size 16 --scan spiral --step 10 --jitter 0 --subpixel --photons 10 -o sp && [ \$(sed -n 2p sp_truth_pos.csv) = 0,0,0 ] &&
+	 awk -F, 'NR > 1 { x[NR] = \$2; y[NR] = \$3 } END { for (i in x) { m = 1e9; for (j in x) if (i != j) { d = (x[i] - x[j])^2 + (y[i] - y[j])^2; if (d < m) m = d } print sqrt(m) } }' sp_truth_pos.csv |
+		sort -n | sed -n 100p | awk '{ print; exit !(\$1 > 9 && \$1 < 10) }'"
 ok '8900 small frames in 5 seconds' \
 	"SECONDS=0; ptychosim --frames 8900 --size 16 --step 2 --jitter 1 -o many && [ \$SECONDS -le 5 ] && says 'f32 instead of u16' && [ \$(wc -l <many_pos.csv) = 8901 ] && tiffstat many_dp.tif | awk '\$2 <= 0 { exit 1 } END { exit NR != 8900 }'"
 ok '--dry-run names the sizes and writes nothing' "ptychosim --dry-run $small -o dry | grep '16x32x32 u16' && ! ls dry_*"

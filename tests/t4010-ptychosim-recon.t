@@ -62,4 +62,10 @@ slow && ok 'errors of positions of 0.7 px come down by half in 120 iterations of
 	"ptychosim -q --frames 64 --size 32 --step 4 --jitter 1 --position-error 0.7 --subpixel --seed 2 -o off &&
 	 ptychorecon -q -a lsqml:120:batch=8 --subpixel fourier --refine-positions 3,1,3 --probe off_probe0.tif -p off_pos.csv -o off2 off_dp.tif &&
 	 below \$(distance off2_positions.csv off_truth_pos.csv) 0.55 && below 0.85 \$(distance off_pos.csv off_truth_pos.csv)"
+ok 'a beam stop that is masked costs less than half of what it costs when its zeros are believed' \
+	"ptychosim -q --frames 100 --size 64 --step 6 --beam-stop 4 --seed 9 -o stop && ptychorecon -q -p stop_pos.csv --mask stop_mask.tif --probe stop_truth_probe.tif -a wasp:15 -o known stop_dp.tif &&
+	 ptychorecon -q -p stop_pos.csv --probe stop_truth_probe.tif -a wasp:15 -o believed stop_dp.tif && below \$(cell known_log.csv R) \$(awk -v r=\$(cell believed_log.csv R) 'BEGIN { print r / 2 }') &&
+	 below \$(ptychocompare known_object.tif stop_truth_object.tif 64) \$(awk -v e=\$(ptychocompare believed_object.tif stop_truth_object.tif 64) 'BEGIN { print 0.6 * e }')"
+ok 'a spiral is reconstructed from no probe' \
+	"ptychosim -q --frames 120 --size 64 --step 6 --scan spiral --jitter 0 --seed 9 -o round && ptychorecon -q -p round_pos.csv -a wasp:20 -o round round_dp.tif && below \$(cell round_log.csv R) 0.08"
 done_testing

@@ -38,6 +38,18 @@ void sim_positions(size_t k, double step, double jitter, uint64_t seed, double (
 	}
 }
 
+void sim_spiral(size_t k, double step, double jitter, uint64_t seed, double (*pos)[2])
+{
+	const double golden = M_PI * (3 - sqrt(5));
+
+	for (size_t i = 0; i < k; i++) {
+		double r = step * sqrt((double)i / M_PI), angle = golden * (double)i;
+
+		pos[i][0] = r * sin(angle) + jitter * (2 * uniform(seed, AT_POSITION, 2 * i) - 1);
+		pos[i][1] = r * cos(angle) + jitter * (2 * uniform(seed, AT_POSITION, 2 * i + 1) - 1);
+	}
+}
+
 void sim_errors(size_t k, double sigma, uint64_t seed, double (*pos)[2])
 {
 	for (size_t i = 0; i < k; i++)
@@ -172,6 +184,18 @@ void sim_dead(size_t n, size_t count, uint64_t seed, unsigned char *mask)
 	for (size_t i = 0; i < count && i < pixels; i++)
 		mask[t[i].pixel] = 0;
 	free(t);
+}
+
+void sim_beam_stop(size_t n, double radius, unsigned char *mask)
+{
+	for (size_t i = 0; i < n * n; i++) {
+		double y = (double)(i / n), x = (double)(i % n);
+
+		y = fmin(y, (double)n - y);
+		x = fmin(x, (double)n - x);
+		if (y * y + x * x <= radius * radius)
+			mask[i] = 0;
+	}
 }
 
 struct counting {

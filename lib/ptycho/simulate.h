@@ -18,6 +18,10 @@
 /* Square raster of ceil(sqrt k) columns, `step` px apart, each frame off by up to +-jitter. */
 void sim_positions(size_t k, double step, double jitter, uint64_t seed, double (*pos)[2]);
 
+/* Fermat's spiral of the golden angle (Vogel 1979), frame i at step sqrt(i / pi) px from the middle: one frame in step^2, as the
+ * raster; jitter as there. */
+void sim_spiral(size_t k, double step, double jitter, uint64_t seed, double (*pos)[2]);
+
 /* Adds normal errors of standard deviation sigma px. */
 void sim_errors(size_t k, double sigma, uint64_t seed, double (*pos)[2]);
 
@@ -31,6 +35,9 @@ int sim_object(struct dev *d, enum sim_object kind, size_t slices, size_t h, siz
 
 /* mask [n][n]: 0 for the `count` pixels of smallest key, 1 for all others. */
 void sim_dead(size_t n, size_t count, uint64_t seed, unsigned char *mask);
+
+/* 0 within `radius` px of the beam, which is at (0,0); else as it is. */
+void sim_beam_stop(size_t n, double radius, unsigned char *mask);
 
 /* ---- intensities.  Batches of frames on the device. */
 struct simulator {
