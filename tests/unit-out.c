@@ -295,11 +295,23 @@ static void of_a_library(int sig)
 	raise(sig);
 }
 
-int main(void)
+/* nohup and a shell's & leave some signals ignored, which a program keeps: it is started anew without. */
+static void start_with_signals(char **argv)
 {
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	bool again = false;
+
+	for (int i = 0; i < 4; i++)
+		again |= signal(signals[i], SIG_DFL) == SIG_IGN;
+	if (again)
+		execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	start_with_signals(argv);
 	umask(022);
-	for (int i = 0; i < 4; i++)	/* nohup and the like leave some ignored */
-		signal(((int[]){ SIGINT, SIGTERM, SIGHUP, SIGPIPE })[i], SIG_DFL);
 	signal(SIGTERM, of_a_library);
 	if (!mkdtemp(folder) || chdir(folder) != 0)
 		die(EXIT_FAILED, "cannot make a folder");
