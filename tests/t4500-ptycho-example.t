@@ -13,4 +13,9 @@ ok 'it runs, in a minute of processor time, and says where its files are' '
 ok 'the star to R 0.155' 'R=$(cell checkout/ptycho-out/star_log.csv R); grep -q "R $R:" said && awk -v r="$R" "BEGIN { print r; exit !(r <= 0.155) }"'
 ok 'halves of the scan agree up to a spatial frequency between 0.12 and 0.5' \
 	'r=$(cell checkout/ptycho-out/resolution.csv half_bit_cycles_per_px); tail -n 1 said | grep -x "$r" && awk -v r="$r" "BEGIN { print r; exit !(r > 0.12 && r <= 0.5) }"'
+slow && ok 'all: the frames are as the tool takes them, or their twin; positions before and after, a picture of the moves' '
+	ln -sfn "$srcdir/examples/profile" checkout/examples/profile && bash checkout/examples/ptycho/run.sh all >said &&
+	[ "$(head -n 1 checkout/ptycho-out/orientation.csv)" = rank,orientation,R,twin,tie ] && [ "$(wc -l <checkout/ptycho-out/orientation.csv)" = 9 ] &&
+	sed -n 2p checkout/ptycho-out/orientation.csv | grep "^1,\\(identity\\|rot180\\)," && grep -q "<circle" checkout/ptycho-out/positions.svg &&
+	awk -F, "NR > 1 { e = \$4 - \$2 - \$6; f = \$5 - \$3 - \$7; if (e * e + f * f > 1e-8) bad = 1; if (\$6 || \$7) moved++ } END { exit bad || NR != 517 || moved < 400 }" checkout/ptycho-out/positions.csv'
 done_testing

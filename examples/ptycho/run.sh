@@ -1,7 +1,8 @@
 #!/bin/bash
-# usage: examples/ptycho/run.sh
+# usage: examples/ptycho/run.sh [all]
 # From a bare checkout to the complex image of a measured Siemens star and its resolution: builds the tools, then reconstructs the
 # whole scan and, for the Fourier ring correlation, each half of it alone.  Leaves ptycho-out/ in the checkout.
+# all: also which of the eight orientations of the detector is right, and the positions refined (a minute more).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 "$root/examples/setup.sh"
@@ -23,3 +24,15 @@ echo "probe             $PWD/star_probe.tif"
 echo "preview           $PWD/star_preview.png"
 echo "correlation       $PWD/frc.csv of the two halves; in cycles per pixel they agree up to"
 cut -d, -f9 resolution.csv
+
+[ "${1:-}" = all ] || exit 0
+ptychorecon "${scan[@]}" --orientation scan "$data/siemens_dp.tif" >orientation.csv
+ptychorecon "${scan[@]}" -a lsqml:20 --subpixel fourier --refine-positions 3 -o moved "$data/siemens_dp.tif"
+# the given table has no column of moves; both have the frames in one order
+paste -d, <(cut -d, -f1-3 "$data/siemens_pos.csv" | sed '1s/.*/frame,x_before_px,y_before_px/') \
+	<(cut -d, -f2-5 moved_positions.csv | sed '1s/.*/x_after_px,y_after_px,dx_px,dy_px/') >positions.csv
+awk -F, -v x=dx_px -v y=dy_px -f "$root/examples/profile/scatter.awk" positions.csv >positions.svg
+
+echo "positions         $PWD/positions.csv, before and after; $PWD/positions.svg, how far each moved"
+echo "orientation       $PWD/orientation.csv"
+cat orientation.csv
