@@ -34,7 +34,7 @@ done
 mkdir here
 (cd here && exec ptychorecon -q -p ../s_pos.csv --probe ../probe.tif -a dm:100000 --checkpoint 5 -o r ../s_dp.tif) &
 pid=$!
-for _ in $(seq 300); do [ ! -e here/r.ckpt/state.json ] || break; sleep 0.1; done
+for _ in $(seq 300); do [ ! -e here/r_preview.png ] || break; sleep 0.1; done	# it is written after the checkpoint
 kill -KILL $pid
 wait $pid
 ok 'a checkpoint is a folder: arrays as pages of a TIFF, the iteration, the log; and a preview' \
