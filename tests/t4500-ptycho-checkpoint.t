@@ -11,23 +11,29 @@ alike() {	# STEM STEM
 }
 # Runs of the same command write to the same STEM: each in a folder of its own.
 run() { (mkdir -p "$1" && cd "$1" && ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif); }
-killed() {	# DIR SECONDS ARGS: kills after so many seconds, resumes
-	(mkdir -p "$1" && cd "$1" && perl -e 'my ($delay, @run) = @ARGV; my $pid = fork; exec @run unless $pid; select undef, undef, undef, $delay; kill KILL => $pid; waitpid $pid, 0' \
-		"$2" ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:3}" -o r ../s_dp.tif)
-	run "$1" --resume "${@:3}"
+killed() {	# DIR ARGS: kills when the first checkpoint is there, which the rest has to start from
+	local try
+	for try in 1 2 3 4 5; do	# again where all was over before the signal
+		rm -rf "$1"
+		(mkdir -p "$1" && cd "$1" && perl -e 'my $pid = fork; exec @ARGV unless $pid; select undef, undef, undef, 0.001 until -e "r.ckpt/state.json" || waitpid($pid, 1) > 0;
+		select undef, undef, undef, rand 0.02; kill KILL => $pid; waitpid $pid, 0' \
+		ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif)
+		[ ! -e "$1/r.ckpt/state.json" ] || [ -e "$1/r_object.tif" ] || break
+	done
+	[ -e "$1/r.ckpt/state.json" ] && [ ! -e "$1/r_object.tif" ] || { echo "over before the signal, $try times"; return 1; }
+	(cd "$1" && ptychorecon --verbose --resume -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif 2>said; grep 'goes on after iteration' said)
 }
 whole() { [ -z "$(find "$1" -name '*.ckpt*')" ] && [ "$(find "$1" -name '.*' ! -name '.*.tmp' -type f | wc -l)" = 0 ]; }
-RANDOM=5
 times=$(slow && echo 2 || echo 1)
 chains=(epie:60 rpie:60 wasp:60 lsqml:60:noise=poisson lsqml:60:compact=1 mlgrad:60 er:60 dm:40 raar:40 ml:40:noise=poisson 'epie:20,dm:20,ml:10')
 slow || chains=(wasp:60 lsqml:60:compact=1 dm:40 'epie:20,dm:20,ml:10')
 for c in "${chains[@]}"; do
 	ok "$c: SIGKILL, then --resume" \
-		"run \"want-$c\" -a $c && for i in \$(seq $times); do d=kill\$i-$c; killed \"\$d\" 0.\$((1 + RANDOM % 7))\$((RANDOM % 10)) -a $c --checkpoint 10 && alike \"want-$c/r\" \"\$d/r\" && whole \"\$d\" || exit 1; done"
+		"run \"want-$c\" -a $c && for i in \$(seq $times); do d=kill\$i-$c; killed \"\$d\" -a $c --checkpoint 10 && alike \"want-$c/r\" \"\$d/r\" && whole \"\$d\" || exit 1; done"
 done
 slow && for more in '--modes 2 --mode-power 0.1' '--subpixel fourier --refine-positions 2,1,4,0.5' --intensity; do
 	ok "lsqml $more: SIGKILL, then --resume" \
-		"run 'want$more' -a lsqml:60 $more && killed 'kill$more' 0.3 -a lsqml:60 --checkpoint 10 $more && alike 'want$more/r' 'kill$more/r'"
+		"run 'want$more' -a lsqml:60 $more && killed 'kill$more' -a lsqml:60 --checkpoint 10 $more && alike 'want$more/r' 'kill$more/r'"
 done
 
 # ---- what is in it
