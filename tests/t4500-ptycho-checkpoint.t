@@ -20,7 +20,10 @@ killed() {	# DIR ARGS: kills when the first checkpoint is there, which the rest 
 		ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif)
 		[ ! -e "$1/r.ckpt/state.json" ] || [ -e "$1/r_object.tif" ] || break
 	done
-	[ -e "$1/r.ckpt/state.json" ] && [ ! -e "$1/r_object.tif" ] || { echo "over before the signal, $try times"; return 1; }
+	if [ ! -e "$1/r.ckpt/state.json" ] || [ -e "$1/r_object.tif" ]; then
+		echo "over before the signal, $try times"
+		return 1
+	fi
 	(cd "$1" && ptychorecon --verbose --resume -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif 2>said; grep 'goes on after iteration' said)
 }
 whole() { [ -z "$(find "$1" -name '*.ckpt*')" ] && [ "$(find "$1" -name '.*' ! -name '.*.tmp' -type f | wc -l)" = 0 ]; }
