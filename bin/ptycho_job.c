@@ -302,7 +302,7 @@ static int resume(struct job *j, struct ptycho *p)
 		sscanf(row, "%*[^,],%*[^,],%*[^,],%lf", &R);
 		put_curve(w, R);
 		row = strchr(row, '\n');
-		row += row != NULL;
+		row = row ? row + 1 : NULL;
 	}
 	return 0;
 }

@@ -211,4 +211,31 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_DRIVER)
 check_PROGRAMS += tests/fuzz/fuzz_kplanes
 tests_fuzz_fuzz_kplanes_SOURCES = tests/fuzz/fuzz_kplanes.c $(FUZZ_DRIVER) bin/kplanes_files.c bin/kplanes.h
+# The same with libFuzzer, on request (tests/fuzz/run): with CC=clang, and only what readers consist of.
+LIBFUZZER = tests/fuzz/libfuzzer.c tests/fuzz/fuzz.h \
+	lib/base/array.c lib/base/die.c lib/base/mem.c lib/base/opt.c lib/base/optconfig.c lib/base/opthelp.c lib/base/optvalue.c lib/base/team.c \
+	lib/io/csvio.c lib/io/digits.c lib/io/features.c lib/io/omeio.c lib/io/out.c lib/io/pngfont.c lib/io/pngio.c lib/io/provenance.c \
+	lib/io/source.c lib/io/tifffile.c lib/io/tiffin.c lib/io/tiffmeta.c lib/io/tiffout.c lib/io/tiffpage.c \
+	lib/math/random.c lib/batch/common.c
+LIBFUZZER_LIBS = $(TIFF_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(EXPAT_LIBS) $(PNG_LIBS) $(INIH_LIBS) $(CSV_LIBS) -lm -lpthread
+EXTRA_PROGRAMS += tests/fuzz/libfuzzer_tiff
+tests_fuzz_libfuzzer_tiff_SOURCES = tests/fuzz/fuzz_tiff.c $(LIBFUZZER)
+tests_fuzz_libfuzzer_tiff_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_libfuzzer_tiff_LDADD = $(LIBFUZZER_LIBS)
+EXTRA_PROGRAMS += tests/fuzz/libfuzzer_csv
+tests_fuzz_libfuzzer_csv_SOURCES = tests/fuzz/fuzz_csv.c $(LIBFUZZER)
+tests_fuzz_libfuzzer_csv_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_libfuzzer_csv_LDADD = $(LIBFUZZER_LIBS)
+EXTRA_PROGRAMS += tests/fuzz/libfuzzer_ome
+tests_fuzz_libfuzzer_ome_SOURCES = tests/fuzz/fuzz_ome.c $(LIBFUZZER)
+tests_fuzz_libfuzzer_ome_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_libfuzzer_ome_LDADD = $(LIBFUZZER_LIBS)
+EXTRA_PROGRAMS += tests/fuzz/libfuzzer_config
+tests_fuzz_libfuzzer_config_SOURCES = tests/fuzz/fuzz_config.c $(LIBFUZZER)
+tests_fuzz_libfuzzer_config_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_libfuzzer_config_LDADD = $(LIBFUZZER_LIBS)
+EXTRA_PROGRAMS += tests/fuzz/libfuzzer_kplanes
+tests_fuzz_libfuzzer_kplanes_SOURCES = tests/fuzz/fuzz_kplanes.c $(LIBFUZZER) bin/kplanes_files.c lib/kplanes/model.c lib/kplanes/modeltext.c
+tests_fuzz_libfuzzer_kplanes_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_libfuzzer_kplanes_LDADD = $(LIBFUZZER_LIBS)
 TOOL_TESTS += tests/t0912-packaging.t

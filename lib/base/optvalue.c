@@ -94,7 +94,7 @@ const char *opt_choice(const char *choices, size_t i, size_t *len, const char **
 
 	while (s && i-- > 0) {
 		s = strchr(s, '|');
-		s += s != NULL;
+		s = s ? s + 1 : NULL;
 	}
 	if (!s)
 		return NULL;

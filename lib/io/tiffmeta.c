@@ -12,7 +12,7 @@ static char *line_value(const char *text, const char *key)
 {
 	size_t n = strlen(key);
 
-	for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL)
+	for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL)
 		if (strncmp(line, key, n) == 0 && line[n] == '=') {
 			char *v = mem_strdup(line + n + 1);
 

@@ -1,6 +1,6 @@
-/* tests/fuzz/fuzz.h: what the fuzz targets share.  A target is a file fuzz_NAME.c with libFuzzer's
- * entry point; it is linked either with driver.c, which needs no special compiler, or by  clang
- * -fsanitize=fuzzer,address,undefined. */
+/* tests/fuzz/fuzz.h: what the fuzz targets share.  A target is a file fuzz_NAME.c with the function
+ * fuzz_one; it is linked with driver.c, which needs no special compiler, or with libfuzzer.c by
+ * clang -fsanitize=fuzzer,address,undefined. */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
@@ -12,16 +12,27 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Shows the bytes to a reader; returns 0. */
+int fuzz_one(const uint8_t *data, size_t size);
 
-/* What became of the input: 0 taken, else refused.  The driver then wants no message, or exactly
- * one; libFuzzer has no such function. */
-__attribute__((weak)) void fuzz_verdict(int rc);
+/* What became of the input: 0 taken, else refused.  Then no message is wanted, or exactly one. */
+void fuzz_verdict(int rc);
 
-static inline void fuzz_said(int rc)
+/* The messages since the last verdict, in the file `messages`, are none or one, as rc wants it. */
+static inline void fuzz_count_lines(int messages, int rc)
 {
-	if (fuzz_verdict)
-		fuzz_verdict(rc);
+	char buf[4096];
+	ssize_t n = pread(messages, buf, sizeof buf, 0);
+	size_t lines = 0;
+
+	for (ssize_t i = 0; i < n; i++)
+		lines += buf[i] == '\n';
+	if (lines != (rc == 0 ? 0u : 1u)) {
+		fprintf(stderr, "%s with %zu messages\n", rc == 0 ? "taken" : "refused", lines);
+		abort();
+	}
+	if (n > 0 && ftruncate(messages, 0) != 0)
+		abort();
 }
 
 /* The path of a regular file, in memory, that holds the bytes; good until the next call. */

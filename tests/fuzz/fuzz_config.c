@@ -35,7 +35,7 @@ static const struct opt table[] = {
 	{ OPT_END }
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one(const uint8_t *data, size_t size)
 {
 	static const struct opt *const tables[] = { table, NULL };
 	static const struct program program = { "FILE", "fuzzed", "fuzz", tables, NULL };
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct operands rest;
 	int n, status = opt_parse(&program, 3, argv, &rest);
 
-	fuzz_said(status == OPT_GO ? 0 : -1);
+	fuzz_verdict(status == OPT_GO ? 0 : -1);
 	if (status == OPT_GO)
 		opt_command(&n);
 	opt_clear();

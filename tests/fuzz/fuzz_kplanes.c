@@ -7,24 +7,24 @@
 #include "kplanes/model.h"
 #include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one(const uint8_t *data, size_t size)
 {
 	struct kplanes_model m = { 0 }, again = { 0 };
 	int rc;
 
 	if (size == 0 || data[0] != '[') {
-		fuzz_said(model_read(fuzz_file(data, size), &m));
+		fuzz_verdict(model_read(fuzz_file(data, size), &m));
 		kplanes_clear(&m);
 		return 0;
 	}
 	char *text = fuzz_text(data, size);
 
 	rc = kplanes_parse("model", text, &m);
-	fuzz_said(rc);
+	fuzz_verdict(rc);
 	free(text);
 	if (rc == 0) {
 		text = kplanes_text(&m);
-		fuzz_said(kplanes_parse("again", text, &again));
+		fuzz_verdict(kplanes_parse("again", text, &again));
 		if (kplanes_features(&again) != kplanes_features(&m) ||
 		    kplanes_extent(&again) != kplanes_extent(&m))
 			die(EXIT_FAILED, "the model's text reads as another model");

@@ -3,7 +3,7 @@
 #include "io/tiffio.h"
 #include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one(const uint8_t *data, size_t size)
 {
 	static const struct tiff_select choice[] = { { 0 },
 						     { .channel = 1 },
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct array a = { 0 };
 	int rc = size / 5 % 3 == 0 ? tiff_read_labels(path, s, &a, &m) : tiff_read(path, s, &a, &m);
 
-	fuzz_said(rc);
+	fuzz_verdict(rc);
 	if (rc == 0)
 		tiff_meta_clear(&m);
 	array_clear(&a);
@@ -26,12 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	void *page = bytes && bytes < (size_t)64 << 20 ? malloc(bytes) : NULL;
 	int last = page ? tiff_in_page(in, a.nz - 1, page) : 0;
 
-	fuzz_said(in && last == 0 ? 0 : -1);
+	fuzz_verdict(in && last == 0 ? 0 : -1);
 	free(page);
 	if (in)
 		tiff_meta_clear(&m);
 	tiff_in_close(in);
 	tiff_made_by(path, "scopeline=x 1\n");
-	fuzz_said(0);
+	fuzz_verdict(0);
 	return 0;
 }
