@@ -67,7 +67,7 @@ const struct opt ptycho_options[] = {
 	{ OPT_REAL, "pixel", .real = &opts.scan.pixel_m, .unit = UNIT_METRE, .range = "(0,inf)",
 	  .arg = "P", .note = "none", .help = "of the object, instead of these" },
 	{ OPT_SIZE, "slices", .size = &opts.slices, .range = "[1,1000]", .initial = "1", .arg = "L",
-	  .help = "of a thick object; by epie and rpie" },
+	  .help = "of a thick object; by epie, rpie, lsqml" },
 	{ OPT_REAL, "slice-spacing", .real = &opts.spacing, .unit = UNIT_METRE, .range = "(0,inf)",
 	  .arg = "M", .note = "needed by --slices", .help = "between slices" },
 	{ OPT_FLAG, "near-field", .flag = &opts.near_field,
@@ -159,7 +159,7 @@ const struct opt ptycho_options[] = {
 	  .help = "a factor per frame is fitted" },
 	{ OPT_SIZE, "opr", .size = &opts.engine.opr, .range = "[1,64]", .choices = "off=0",
 	  .initial = "off", .arg = "C",
-	  .help = "the probe changes from frame to frame along so many modes; epie, rpie" },
+	  .help = "the probe changes from frame to frame along so many modes; epie, rpie, lsqml" },
 
 	{ OPT_HEADING, .help = "Run and products" },
 	{ OPT_TEXT, "dump-inputs", .text = &opts.dump_inputs, .arg = "DIR", .incidental = true,
@@ -396,7 +396,7 @@ static int take_opr(const struct recon_options *o)
 
 	for (size_t i = 0; i < o->stages && e->opr; i++)
 		if (!o->stage[i].engine->opr)
-			return error("'--opr': engine %s, expected epie or rpie",
+			return error("'--opr': engine %s, expected epie, rpie or lsqml",
 				     o->stage[i].engine->name);
 	if (e->opr && (o->modes > 1 || e->subpixel || e->intensity || e->support > 0 ||
 		       e->freeze_probe || o->slices > 1 || o->orientations))
@@ -432,10 +432,14 @@ static int take_slices(struct recon_options *o)
 		return error("'--slices': expected --energy or --wavelength, and --pixel or "
 			     "--distance and --detector-pixel");
 	x->wavelength = o->scan.wavelength_m;
-	for (size_t i = 0; i < o->stages; i++)
+	for (size_t i = 0; i < o->stages; i++) {
 		if (!o->stage[i].engine->slices)
-			return error("'--slices': engine %s, expected epie or rpie",
+			return error("'--slices': engine %s, expected epie, rpie or lsqml",
 				     o->stage[i].engine->name);
+		if (o->stage[i].compact)
+			return error("'--slices': compact=1 of lsqml, expected batches that move "
+				     "the object");
+	}
 	for (size_t i = 0; i < sizeof thin / sizeof thin[0]; i++)
 		if (opt_given(thin[i]) &&
 		    (strcmp(thin[i], "ramp") != 0 || o->ramp == RAMP_REMOVE) &&

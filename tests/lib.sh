@@ -8,6 +8,7 @@
 #   exits N command...              the command's status is N
 #   says PATTERN                    the code's standard error so far holds it (grep)
 #   quiet                           the code's standard error so far is empty
+#   killed_at FILE command...       SIGKILL as soon as FILE is there; false where the command was over before
 #   same A B ; differ A B           byte for byte
 #   done_testing                    last line of every test
 # TESTS_DEVICE=NAME runs the tools on another device than the default one.
@@ -47,6 +48,11 @@ exits() {
 	shift
 	"$@" || got=$?
 	[ "$got" = "$want" ] || { echo "exit status $got, expected $want" >&2; return 1; }
+}
+killed_at() {
+	perl -e 'my ($file, @run) = @ARGV; my $pid = fork; unless ($pid) { exec @run; exit 127 }
+		until (-e $file) { exit 1 if waitpid($pid, 1) > 0; select undef, undef, undef, 0.001 }
+		kill KILL => $pid; waitpid $pid, 0; exit($? == 9 ? 0 : 1)' "$@"
 }
 says() { grep -q -- "$1" "$scratch/err"; }
 quiet() { [ ! -s "$scratch/err" ]; }

@@ -47,8 +47,8 @@ ok 'the same bytes on one thread, and frame by frame in little memory' \
 	"ptychorecon -q $near -a wasp:3 --probe scan_probe0.tif -p scan_pos.csv -o all scan_dp.tif && ptychorecon -q --threads 1 --mem 3M $near -a wasp:3 --probe scan_probe0.tif -p scan_pos.csv -o one scan_dp.tif &&
 	 same all_object.tif one_object.tif && same all_probe.tif one_probe.tif" 
 ok 'a run that was cut off goes on to the same bytes' \
-	"run=\"ptychorecon -q $near -a lsqml:8 --checkpoint 1 --probe scan_probe0.tif -p scan_pos.csv -o cut scan_dp.tif\" && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
-	 (\$run & p=\$!; while [ ! -e cut.ckpt/state.tif ] && kill -0 \$p; do sleep 0.01; done; kill -9 \$p; wait \$p; true) && \$run --resume && tiffdiff whole.tif cut_object.tif"
+	"run=\"ptychorecon -q $near -a lsqml:40 --checkpoint 1 --probe scan_probe0.tif -p scan_pos.csv -o cut scan_dp.tif\" && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
+	 killed_at cut.ckpt/state.json \$run && [ ! -e cut_object.tif ] && \$run --verbose --resume && says 'goes on after iteration' && tiffdiff whole.tif cut_object.tif"
 ok 'only what is needed: no pixel, no layout, no recentring, no phase of a far field' \
 	"for o in '--pixel 1e-9' '--dc centre' --recentre '--probe data:0.01' '--probe data:scan' '--orientation scan'; do exits 2 ptychorecon $near \$o -p scan_pos.csv -o no scan_dp.tif || exit 1; done"
 ok 'a near field needs distance, detector pixel and wavelength' \
@@ -75,11 +75,15 @@ done
 ok 'and not at another spacing' \
 	"ptychosim -q $slab --noise none --type f32 $thick -o clean && ptychorecon -q ${thick/1.2e-5/6e-6} -a epie:0 \$(truth clean) -o off clean_dp.tif && below 0.01 \$(cell off_log.csv R)"
 ok 'the truth is a fixed point: R below 1e-4 after three iterations' \
-	"for a in epie rpie epie:3:batch=1; do ptychorecon -q $thick -a \${a/%pie/pie:3} --watchdog off --no-gauge --start-update-probe 0 \$(truth clean) -o fixed clean_dp.tif && below \$(cell fixed_log.csv R) 1e-4 || exit 1; done"
+	"for a in epie:3 rpie:3 epie:3:batch=1 lsqml:3 lsqml:3:noise=poisson; do ptychorecon -q $thick -a \$a --watchdog off --no-gauge --start-update-probe 0 \$(truth clean) -o fixed clean_dp.tif && below \$(cell fixed_log.csv R) 1e-4 || exit 1; done"
 ok 'with photons, two slices explain a thick object twice as well as one, and each is found' \
 	"ptychosim -q $slab $thick -o slab && ptychorecon -q $thick --probe slab_probe0.tif -p slab_pos.csv -o two slab_dp.tif && ptychorecon -q -a epie:40 --probe slab_probe0.tif -p slab_pos.csv -o one slab_dp.tif &&
 	 below \$(cell two_log.csv R) \$(awk -v r=\$(cell one_log.csv R) 'BEGIN { print r / 2 }') && page slab_truth first_truth 0 && page slab_truth second_truth 1 && page two first 0 && page two second 1 && page one thin 0 &&
 	 below \$(nrmse first first) 0.08 && below \$(nrmse second second) 0.12 && below 0.08 \$(nrmse thin first) && below 0.12 \$(nrmse thin second)"
+ok 'lsqml finds them better than epie does: at most 0.75 times the difference to the truth, in both' \
+	"for l in 0 1; do page slab_truth slice\$l\_truth \$l && page two epie\$l \$l; done && ptychorecon -q $thick -a lsqml:40 --probe slab_probe0.tif -p slab_pos.csv -o lsq slab_dp.tif && for l in 0 1; do
+		page lsq lsq\$l \$l && below \$(nrmse lsq\$l slice\$l) \$(awk -v e=\$(nrmse epie\$l slice\$l) 'BEGIN { print 0.75 * e }') || exit 1
+	 done"
 ok 'pages real and imaginary of each slice, then the coverage, at most 1' \
 	"ptychotif two_object.tif last.tif pages=4 within=0,1 && [ \$(tiffstat two_object.tif | wc -l) = 5 ] && [ \$(tiffstat last.tif | awk '{ print \$NF }') = 1 ]"
 ok 'they are a start: no iteration changes them' \
@@ -87,12 +91,12 @@ ok 'they are a start: no iteration changes them' \
 ok 'one slice is a thin object: the same bytes as without the option' \
 	"ptychorecon -q -a epie:3 --slices 1 --probe slab_probe0.tif -p slab_pos.csv -o a slab_dp.tif && ptychorecon -q -a epie:3 --probe slab_probe0.tif -p slab_pos.csv -o b slab_dp.tif && tiffdiff a_object.tif b_object.tif && tiffdiff a_probe.tif b_probe.tif"
 ok 'the same bytes on one thread and in little memory' \
-	"for m in 1G 8M; do ptychorecon -q --threads \${#m} --mem \$m $thick -a epie:3 --probe slab_probe0.tif -p slab_pos.csv -o m\$m slab_dp.tif || exit 1; done; tiffdiff m1G_object.tif m8M_object.tif && tiffdiff m1G_probe.tif m8M_probe.tif"
+	"for a in epie:3 lsqml:3; do for m in 1G 8M; do ptychorecon -q --threads \${#m} --mem \$m $thick -a \$a --probe slab_probe0.tif -p slab_pos.csv -o m\$m slab_dp.tif || exit 1; done; tiffdiff m1G_object.tif m8M_object.tif && tiffdiff m1G_probe.tif m8M_probe.tif || exit 1; done"
 ok 'a run that was cut off goes on to the same bytes' \
-	"run=\"ptychorecon -q $thick -a epie:8 --checkpoint 1 --probe slab_probe0.tif -p slab_pos.csv -o cut slab_dp.tif\" && rm -rf cut* && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
-	 (\$run & p=\$!; while [ ! -e cut.ckpt/state.tif ] && kill -0 \$p; do sleep 0.01; done; kill -9 \$p; wait \$p; true) && \$run --resume && tiffdiff whole.tif cut_object.tif"
+	"for a in epie:20 lsqml:20; do run=\"ptychorecon -q $thick -a \$a --checkpoint 1 --probe slab_probe0.tif -p slab_pos.csv -o cut slab_dp.tif\" && rm -rf cut* && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
+	 killed_at cut.ckpt/state.json \$run && [ ! -e cut_object.tif ] && \$run --verbose --resume && says 'goes on after iteration' && tiffdiff whole.tif cut_object.tif || exit 1; done"
 ok 'the engines that cannot are refused, and those that can named' \
-	"for a in wasp lsqml mlgrad ml er dm raar epie:2,dm:2; do exits 2 ptychorecon $thick -a \$a -p slab_pos.csv -o no slab_dp.tif && says 'epie or rpie' || exit 1; done"
+	"for a in wasp mlgrad ml er dm raar epie:2,dm:2; do : >err; exits 2 ptychorecon $thick -a \$a -p slab_pos.csv -o no slab_dp.tif && e=\${a#*,} && says \"engine \${e%:*}, expected\" && says 'epie, rpie or lsqml' || exit 1; done; exits 2 ptychorecon $thick -a lsqml:2:compact=1 -p slab_pos.csv -o no slab_dp.tif && says compact=1"
 ok 'slices need a spacing and optics, a spacing slices, and neither goes with what knows one slice only' \
 	"for o in '--slices 2' '--slice-spacing 1e-6' '--slices 2 --slice-spacing 1e-6' '$thick --intensity' '$thick --refine-positions 1' '$thick --ramp remove' '$thick --smooth 1' '$thick --orientation scan'; do exits 2 ptychorecon \$o -p slab_pos.csv -o no slab_dp.tif || exit 1; done"
 
@@ -102,18 +106,23 @@ opr='ptychorecon -q -a rpie:12 --opr 2 --probe drift_probe0.tif -p drift_pos.csv
 ok 'a probe that moves by parts of a pixel is explained better by two modes more' \
 	"ptychosim -q $drift --subpixel --photons 1e7 -o drift && $opr -o moves drift_dp.tif && ptychorecon -q -a rpie:12 --probe drift_probe0.tif -p drift_pos.csv -o still drift_dp.tif &&
 	 below \$(cell moves_log.csv R) \$(awk -v r=\$(cell still_log.csv R) 'BEGIN { print 0.95 * r }')"
+ok 'by lsqml, too' \
+	"${opr/rpie/lsqml} -o lsq drift_dp.tif && ptychorecon -q -a lsqml:12 --probe drift_probe0.tif -p drift_pos.csv -o off drift_dp.tif && below \$(cell lsq_log.csv R) \$(awk -v r=\$(cell off_log.csv R) 'BEGIN { print 0.95 * r }')"
 ok 'two modes are written, of norm 1 and orthogonal to each other' \
 	"[ \$(tiffstat moves_opr.tif | wc -l) = 4 ] && tiffstat moves_opr.tif | awk '{ n += 4095 * \$3 + 4096 * \$2 ^ 2 } END { print n; exit !(n > 1.9999 && n < 2.0001) }'"
 ok 'with a row of weights for each frame: of the probe 1 in the mean, of others 0, without the modes'"'"' own scale' \
 	"head -1 moves_frames.csv | grep -q ',opr_0,opr_1_re,opr_1_im,opr_2_re,opr_2_im\$' && [ \$(wc -l <moves_frames.csv) = 65 ] && ! grep -q opr still_frames.csv && [ ! -e still_opr.tif ] &&
 	 awk -F, 'NR > 1 { a += \$10; b += \$11; c += \$13; q += \$11 ^ 2 + \$12 ^ 2 } END { print a / 64, b, c, q; exit !((a / 64 - 1) ^ 2 < 1e-12 && b ^ 2 + c ^ 2 < 1e-3 * q && q > 0) }' moves_frames.csv"
-ok 'the same bytes on one thread and in little memory' \
-	"for m in 1G 3M; do $opr --threads \${#m} --mem \$m -o m\$m drift_dp.tif || exit 1; done; tiffdiff m1G_object.tif moves_object.tif && for f in object probe opr; do tiffdiff m1G_\$f.tif m3M_\$f.tif || exit 1; done; same m1G_frames.csv m3M_frames.csv"
-ok 'a run that was cut off goes on to the same bytes' \
-	"run=\"$opr --checkpoint 1 -o cut drift_dp.tif\" && rm -rf cut* && \$run && same cut_frames.csv moves_frames.csv && rm cut_*.tif &&
-	 (\$run & p=\$!; while [ ! -e cut.ckpt/state.tif ] && kill -0 \$p; do sleep 0.01; done; kill -9 \$p; wait \$p; true) && \$run --resume && tiffdiff moves_opr.tif cut_opr.tif && tiffdiff moves_object.tif cut_object.tif && same cut_frames.csv moves_frames.csv"
+for a in rpie:12 lsqml:12 lsqml:12:noise=poisson:compact=1; do
+	run="${opr/rpie:12/$a}"
+	ok "$a: the same bytes on one thread and in little memory" \
+		"for m in 1G 6M; do $run --threads \${#m} --mem \$m -o m\$m drift_dp.tif || exit 1; done; $run -o whole drift_dp.tif && tiffdiff m1G_object.tif whole_object.tif && for f in object probe opr; do tiffdiff m1G_\$f.tif m6M_\$f.tif || exit 1; done; same m1G_frames.csv m6M_frames.csv"
+	ok "$a: a run that was cut off goes on to the same bytes" \
+		"run=\"$run --checkpoint 1 -o cut drift_dp.tif\" && rm -rf cut* && \$run && same cut_frames.csv whole_frames.csv && rm cut_*.tif &&
+		 killed_at cut.ckpt/state.json \$run && [ ! -e cut_object.tif ] && \$run --verbose --resume && says 'goes on after iteration' && tiffdiff whole_opr.tif cut_opr.tif && tiffdiff whole_object.tif cut_object.tif && same cut_frames.csv whole_frames.csv"
+done
 ok 'the engines that cannot are refused, and what knows one probe only' \
-	"for a in wasp lsqml mlgrad ml er dm raar; do exits 2 ptychorecon --opr 1 -a \$a -p drift_pos.csv -o no drift_dp.tif && says 'epie or rpie' || exit 1; done
+	"for a in wasp mlgrad ml er dm raar; do : >err; exits 2 ptychorecon --opr 1 -a \$a -p drift_pos.csv -o no drift_dp.tif && says \"engine \$a, expected epie, rpie or lsqml\" || exit 1; done
 	 for o in '--modes 2' '--subpixel fourier' --intensity '--support 0.3' --freeze-probe '$thick' '--orientation scan'; do exits 2 ptychorecon --opr 1 \$o -p drift_pos.csv -o no drift_dp.tif || exit 1; done"
 
 # ---- other devices
@@ -121,7 +130,7 @@ rusticl() { RUSTICL_ENABLE=llvmpipe SCOPELINE_DEVICE=rusticl "$@"; }
 if rusticl ptychorecon --device list 2>/dev/null | grep -qi rusticl; then
 	ok 'rusticl agrees with PoCL: near field, slices, a probe that changes' \
 		"ptychosim -q --frames 16 --size 32 --step 4 --seed 3 $near -o n && ptychosim -q --frames 16 --size 32 --step 4 --seed 3 $thick -o t && cp t_pos.csv o_pos.csv && cp t_probe0.tif o_probe0.tif && cp t_dp.tif o_dp.tif &&
-		 for run in 'n $near -a wasp:3' 't $thick -a epie:3' 'o -a epie:3 --opr 2'; do
+		 for run in 'n $near -a wasp:3' 't $thick -a epie:3' 't $thick -a lsqml:3' 'o -a lsqml:3 --opr 2' 'o -a epie:3 --opr 2'; do
 			set -- \$run && s=\$1 && shift && ptychorecon -q \"\$@\" --probe \${s}_probe0.tif -p \${s}_pos.csv -o here \${s}_dp.tif && rusticl ptychorecon -q \"\$@\" --probe \${s}_probe0.tif -p \${s}_pos.csv -o there \${s}_dp.tif &&
 			tiffdiff -t 1e-4 here_object.tif there_object.tif && tiffdiff -t 1e-4 here_probe.tif there_probe.tif || exit 1
 		 done"

@@ -157,6 +157,110 @@ static void test_found(struct dev *d, const char *engine)
 	free(s);
 }
 
+/* ---- the watchdog goes back to modes and weights, too */
+
+enum { SOUND = 5, C = 2 };
+
+/* After so many iterations more the object is no number. */
+static int ruin(void *arg, struct ptycho *p)
+{
+	float complex *o;
+
+	(void)arg;
+	if (p->iteration < SOUND + 1)
+		return 0;
+	o = buf_map(p->object, MAP_READ | MAP_WRITE);
+	if (!o)
+		return -1;
+	o[p->w * p->h / 2] = NAN;
+	return buf_unmap(p->object);
+}
+
+struct state {
+	float complex *object, *probe, *modes;
+	double complex *w;
+	double (*s)[2], *intensity;
+	long shift[2];
+};
+
+static struct state state_of(struct ptycho *p)
+{
+	struct state t = { .object = mem_new(p->h * p->w, sizeof *t.object),
+			   .probe = mem_new(N * N, sizeof *t.probe),
+			   .modes = mem_new(C * N * N, sizeof *t.modes),
+			   .w = mem_new(K * (C + 1), sizeof *t.w),
+			   .s = mem_new(K, sizeof *t.s),
+			   .intensity = mem_new(K, sizeof *t.intensity) };
+
+	ptycho_read(p, t.object, t.probe);
+	if (p->opr)
+		opr_read(p, t.modes, t.w);
+	memcpy(t.s, p->s, K * sizeof *t.s);
+	memcpy(t.intensity, p->intensity, K * sizeof *t.intensity);
+	memcpy(t.shift, p->shift, sizeof t.shift);
+	return t;
+}
+
+static void state_clear(struct state *t)
+{
+	free(t->object);
+	free(t->probe);
+	free(t->modes);
+	free(t->w);
+	free(t->s);
+	free(t->intensity);
+}
+
+static bool run_ruined(struct dev *d, const struct fixture *f, const struct ptycho_opts *o,
+		       const char *engine, long iterations, bool ruined, struct state *to)
+{
+	struct stage stage = fixture_stage(engine, iterations, 5);
+	struct chain_ops ops = { .object = ruined ? ruin : NULL, .watchdog = ruined };
+	struct ptycho_row final;
+	struct ptycho p = { 0 };
+	bool good = fixture_start(f, d, o, 5, true, &p) == 0 &&
+		    chain_run(&p, &stage, 1, &ops, &final) == (ruined ? CHAIN_DIVERGED : 0);
+
+	*to = state_of(&p);
+	ptycho_clear(&p);
+	return good;
+}
+
+static void test_back(struct dev *d, const char *engine, bool opr)
+{
+	struct scene *s = mem_new(1, sizeof *s);
+	struct ptycho_opts o = fixture_opts();
+	struct state want = { 0 }, got = { 0 };
+	size_t area = N * N, canvas;
+
+	scene_make(s, 0.5);
+	o.opr = opr ? C : 0;
+	o.intensity = !opr;
+	o.recentre = true;
+	canvas = s->f.h * s->f.w;
+	if (ok(run_ruined(d, &s->f, &o, engine, SOUND, false, &want) &&
+		       run_ruined(d, &s->f, &o, engine, 4 * SOUND, true, &got),
+	       "%s: a run whose object is no number ends by the watchdog", engine)) {
+		ok(memcmp(got.object, want.object, canvas * sizeof *got.object) == 0 &&
+			   memcmp(got.probe, want.probe, area * sizeof *got.probe) == 0 &&
+			   memcmp(got.s, want.s, K * sizeof *got.s) == 0 &&
+			   memcmp(got.shift, want.shift, sizeof got.shift) == 0,
+		   "%s: with object, probe and windows of the last good iteration", engine);
+		if (opr)
+			ok(memcmp(got.modes, want.modes, C * area * sizeof *got.modes) == 0 &&
+				   memcmp(got.w, want.w, K * (C + 1) * sizeof *got.w) == 0,
+			   "%s: its modes and weights", engine);
+		else
+			ok(memcmp(got.intensity, want.intensity, K * sizeof *got.intensity) == 0 &&
+				   want.intensity[0] != 1,
+			   "%s: its intensities", engine);
+	}
+	state_clear(&want);
+	state_clear(&got);
+	fixture_clear(&s->f);
+	free(s);
+}
+
 int main(void)
 {
 	struct dev_opts o = { .mem = "1G", .threads = 1 };
@@ -165,6 +269,10 @@ int main(void)
 	if (ok(d != NULL, "a device opens")) {
 		test_found(d, "epie");
 		test_found(d, "rpie");
+		test_found(d, "lsqml");
+		test_back(d, "rpie", true);
+		test_back(d, "lsqml", true);
+		test_back(d, "lsqml", false);
 	}
 	dev_free(d);
 	return done_testing();

@@ -19,8 +19,13 @@ enum { KEEP_EVERY = 5, PATIENCE = 3 }; /* iterations between copies of a good st
 struct watch {
 	double first, best, power;
 	double bad; /* iterations in a row whose R is far above */
-	float complex *object, *probe; /* good ones */
-	double (*s)[2];
+	struct saved {
+		const char *name;
+		enum dtype type;
+		size_t nz, ny, nx;
+		void *data;
+	} *good; /* [arrays] of visit_state */
+	size_t arrays, at;
 	long iteration;
 };
 
@@ -95,12 +100,67 @@ static int power_of(struct ptycho *p, double *power)
 	return model_dot(p->probe, p->probe, p->modes * p->n * p->n, power);
 }
 
-static void keep_good(struct ptycho *p, struct watch *w, const float complex *object, const float complex *probe)
+static int visit_buf(struct buf *b, const char *name, size_t nz, size_t ny, size_t nx, ptycho_visitor *visit, void *arg)
 {
-	memcpy(w->object, object, ptycho_canvas(p) * sizeof *object);
-	memcpy(w->probe, probe, p->modes * p->n * p->n * sizeof *probe);
-	memcpy(w->s, p->s, p->k * sizeof *w->s);
+	void *data = buf_map(b, MAP_READ | MAP_WRITE);
+	int rc = data ? visit(arg, name, data, DT_F32, nz, ny, nx) : -1;
+
+	return data && buf_unmap(b) != 0 ? -1 : rc;
+}
+
+/* What is written as the result, and what the next iteration starts from, but for what engines keep. */
+static int visit_state(struct ptycho *p, ptycho_visitor *visit, void *arg)
+{
+	double number[] = { (double)p->shift[0], (double)p->shift[1], p->gauge };
+
+	if (visit_buf(p->object, "object", p->slices, p->h, 2 * p->w, visit, arg) != 0 ||
+	    visit_buf(p->probe, "probe", p->modes, p->n, 2 * p->n, visit, arg) != 0 ||
+	    visit(arg, "windows", p->s, DT_F64, 1, p->k, 2) != 0 ||
+	    visit(arg, "windows_given", p->s0, DT_F64, 1, p->k, 2) != 0 ||
+	    visit(arg, "intensity", p->intensity, DT_F64, 1, 1, p->k) != 0 ||
+	    visit(arg, "alpha", p->alpha, DT_F64, 1, 1, p->k) != 0 || opr_visit(p, visit, arg) != 0 ||
+	    (p->seen && visit_buf(p->background, "background", 1, p->n, p->n, visit, arg) != 0) ||
+	    visit(arg, "numbers", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0)
+		return -1;
+	for (int a = 0; a < 2; a++)
+		p->shift[a] = (long)number[a];
+	p->gauge = number[2];
+	return 0;
+}
+
+static int save(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx)
+{
+	struct watch *w = arg;
+	size_t bytes = nz * ny * nx * dtype_size(type);
+
+	if (w->at == w->arrays) {
+		w->good = mem_grow(w->good, w->arrays + 1, sizeof *w->good);
+		w->good[w->arrays++] = (struct saved){ name, type, nz, ny, nx, mem_new(bytes, 1) };
+	}
+	memcpy(w->good[w->at++].data, data, bytes);
+	return 0;
+}
+
+static int give_back(void *arg, const char *name, void *data, enum dtype type, size_t nz, size_t ny, size_t nx)
+{
+	struct watch *w = arg;
+
+	(void)name;
+	memcpy(data, w->good[w->at++].data, nz * ny * nx * dtype_size(type));
+	return 0;
+}
+
+static int keep_good(struct ptycho *p, struct watch *w)
+{
+	w->at = 0;
 	w->iteration = p->iteration;
+	return visit_state(p, save, w);
+}
+
+static int go_back(struct ptycho *p, struct watch *w)
+{
+	w->at = 0;
+	return visit_state(p, give_back, w);
 }
 
 /* Is the state sound?  1 yes, 0 no after reporting why, -1 after an error.  One bad R is no divergence: the first step of ml, or of
@@ -158,8 +218,8 @@ static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long
 
 	if (ptycho_read(p, r->object, r->probe) != 0)
 		return -1;
-	if (r->ops->watchdog && j % KEEP_EVERY == 0 && !(r->watch.bad > 0))
-		keep_good(p, &r->watch, r->object, r->probe);
+	if (r->ops->watchdog && j % KEEP_EVERY == 0 && !(r->watch.bad > 0) && keep_good(p, &r->watch) != 0)
+		return -1;
 	if (background_begin(p) != 0 || s->engine->iterate(p, s, j, r->kept, &row) != 0 || background_end(p) != 0 ||
 	    changes(p, r->object, r->probe, &row) != 0)
 		return -1;
@@ -167,10 +227,8 @@ static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long
 		good = sound(p, &r->watch, &row);
 	if (good < 0)
 		return -1;
-	if (!good) {
-		memcpy(p->s, r->watch.s, p->k * sizeof *p->s);
-		return ptycho_write(p, r->watch.object, r->watch.probe) != 0 ? -1 : CHAIN_DIVERGED;
-	}
+	if (!good)
+		return go_back(p, &r->watch) != 0 ? -1 : CHAIN_DIVERGED;
 	if ((r->ops->object && r->ops->object(r->ops->arg, p) != 0) || chores_run(p, s, j + 1 == s->iterations) != 0)
 		return -1;
 	moved(p, &row);
@@ -180,44 +238,23 @@ static int iteration(struct ptycho *p, const struct stage *s, size_t stage, long
 	return r->ops->row ? r->ops->row(r->ops->arg, p, &row) : 0;
 }
 
-static int visit_buf(struct buf *b, const char *name, size_t nz, size_t ny, size_t nx, ptycho_visitor *visit, void *arg)
-{
-	void *data = buf_map(b, MAP_READ | MAP_WRITE);
-	int rc = data ? visit(arg, name, data, DT_F32, nz, ny, nx) : -1;
-
-	return data && buf_unmap(b) != 0 ? -1 : rc;
-}
-
 int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 {
-	struct ptycho *p = at->p;
 	struct watch *w = &at->run->watch;
-	size_t n = p->n, m = p->modes;
-	double number[] = { (double)p->shift[0], (double)p->shift[1], p->gauge, w->first, w->best, w->power,
-			    (double)w->iteration, w->bad };
+	double number[] = { w->first, w->best, w->power, (double)w->iteration, w->bad };
 
-	if (visit_buf(p->object, "object", p->slices, p->h, 2 * p->w, visit, arg) != 0 ||
-	    visit_buf(p->probe, "probe", m, n, 2 * n, visit, arg) != 0 ||
-	    visit(arg, "windows", p->s, DT_F64, 1, p->k, 2) != 0 ||
-	    visit(arg, "windows_given", p->s0, DT_F64, 1, p->k, 2) != 0 ||
-	    visit(arg, "intensity", p->intensity, DT_F64, 1, 1, p->k) != 0 ||
-	    visit(arg, "alpha", p->alpha, DT_F64, 1, 1, p->k) != 0 ||
-	    opr_visit(p, visit, arg) != 0 || visit(arg, "numbers", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0 ||
-	    visit(arg, "good_object", w->object, DT_F32, p->slices, p->h, 2 * p->w) != 0 ||
-	    visit(arg, "good_probe", w->probe, DT_F32, m, n, 2 * n) != 0 ||
-	    visit(arg, "good_windows", w->s, DT_F64, 1, p->k, 2) != 0)
+	if (visit_state(at->p, visit, arg) != 0 ||
+	    visit(arg, "watch", number, DT_F64, 1, 1, sizeof number / sizeof number[0]) != 0)
 		return -1;
-	if (p->seen && visit_buf(p->background, "background", 1, n, n, visit, arg) != 0)
-		return -1;
-	for (int a = 0; a < 2; a++)
-		p->shift[a] = (long)number[a];
-	p->gauge = number[2];
-	w->first = number[3];
-	w->best = number[4];
-	w->power = number[5];
-	w->iteration = (long)number[6];
-	w->bad = number[7];
-	return at->s->engine->visit ? at->s->engine->visit(p, at->run->kept, visit, arg) : 0;
+	for (struct saved *a = w->good; a < w->good + w->arrays; a++)
+		if (visit(arg, a->name, a->data, a->type, a->nz, a->ny, a->nx) != 0)
+			return -1;
+	w->first = number[0];
+	w->best = number[1];
+	w->power = number[2];
+	w->iteration = (long)number[3];
+	w->bad = number[4];
+	return at->s->engine->visit ? at->s->engine->visit(at->p, at->run->kept, visit, arg) : 0;
 }
 
 static int run_stage(struct ptycho *p, const struct stage *s, size_t stage, long from, struct run *r)
@@ -262,9 +299,8 @@ int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const stru
 
 	r.object = mem_new(canvas, sizeof *r.object);
 	r.probe = mem_new(probes, sizeof *r.probe);
-	r.watch.object = mem_new(canvas, sizeof *r.watch.object);
-	r.watch.probe = mem_new(probes, sizeof *r.watch.probe);
-	r.watch.s = mem_new(p->k, sizeof *r.watch.s);
+	if (rc == 0 && ops->watchdog) /* also for a checkpoint to be read into */
+		rc = keep_good(p, &r.watch);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (done >= stages[i].iterations) {
 			done -= stages[i].iterations;
@@ -277,9 +313,9 @@ int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const stru
 		rc = -1;
 	free(r.object);
 	free(r.probe);
-	free(r.watch.object);
-	free(r.watch.probe);
-	free(r.watch.s);
+	for (size_t i = 0; i < r.watch.arrays; i++)
+		free(r.watch.good[i].data);
+	free(r.watch.good);
 	return rc;
 }
 

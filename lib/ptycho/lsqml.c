@@ -4,18 +4,24 @@
 
 #include "base/mem.h"
 #include "ptycho/engine.h"
+#include "ptycho/opr.h"
 #include "ptycho/order.h"
 #include "ptycho/positions.h"
+#include "ptycho/slices.h"
 
 /* Compact batches move the object once an iteration, by `sum`, and with momentum. */
 struct kept {
 	size_t *order, *start, *member, *group;	/* compact: member by group, groups by visit */
 	double *step_object, *step_probe;	/* [k] of a batch */
+	double *most, *step;			/* [slices] most light on a pixel, step of a batch */
 	struct buf *sum;			/* [h][w], compact */
 	float complex *past[3], *velocity;	/* normalised changes, the oldest first */
 	size_t n_past;
 	double gauge;				/* of the velocity */
 };
+
+/* A frame's own change of its probe is weighted as by rpie's default beta. */
+static const double OPR_BETA = 0.5;
 
 #define TILES(p) ((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles }, { dev_columns((p)->d, 16), 16, 1 } })
 #define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
@@ -34,6 +40,8 @@ static void end(struct ptycho *p, void *kept)
 	free(k->group);
 	free(k->step_object);
 	free(k->step_probe);
+	free(k->most);
+	free(k->step);
 	for (int i = 0; i < 3; i++)
 		free(k->past[i]);
 	free(k->velocity);
@@ -48,6 +56,8 @@ static int begin(struct ptycho *p, const struct stage *s, void **kept)
 	k->order = mem_new(p->k, sizeof *k->order);
 	k->step_object = mem_new(p->k, sizeof *k->step_object);
 	k->step_probe = mem_new(p->k, sizeof *k->step_probe);
+	k->most = mem_new(p->slices, sizeof *k->most);
+	k->step = mem_new(p->slices, sizeof *k->step);
 	k->gauge = p->gauge;
 	if (s->compact) {
 		k->start = mem_new(p->k + 1, sizeof *k->start);
@@ -111,7 +121,7 @@ static int steps(struct ptycho *p, const struct stage *s, struct kept *k, struct
 
 	if (!dP || dev_run(p->d, "ptycho_lsq_rows", LANES(p), ARG(p->rows), ARG(p->wave), ARG(probes), ARG(dP),
 			   ARG(p->object), ARG(p->U), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w),
-			   INT(p->count), INT(p->o.subpixel ? each : 0), INT(p->o.subpixel ? each : 0),
+			   INT(p->count), INT(probes != p->probe ? each : 0), INT(dP != p->g ? each : 0),
 			   FLOAT(1.0 / (double)p->count), LOCAL(8 * 16 * sizeof(float))) != 0 ||
 	    model_rows(p, 6, sum) != 0)
 		goto done;
@@ -128,35 +138,81 @@ done:
 
 static int add_tiles(struct ptycho *p, struct buf *to, double by)
 {
-	return dev_run(p->d, "ptycho_add_tiles", TILES(p), ARG(to), ARG(p->U), ARG(p->tile), INT(p->tiles), INT(p->h),
-		       INT(p->w), FLOAT(by));
+	return dev_run(p->d, "ptycho_add_tiles", TILES(p), ARG(to), ARG(p->U), ARG(p->tile), INT(p->tiles),
+		       INT(p->bottom), INT(p->w), FLOAT(by));
 }
 
-/* chi of the batch, directions, steps, and the moves: of the object now, or with compact batches to k->sum. */
-static int one_batch(struct ptycho *p, const struct stage *s, struct kept *k, size_t batches, double most, double *step_object,
+/* Most light on a pixel of each slice. */
+static int most_light(struct ptycho *p, double *most)
+{
+	const float *w = buf_map(p->W, MAP_READ);
+	size_t n = p->h * p->w;
+
+	if (!w)
+		return -1;
+	for (size_t l = 0; l < p->slices; l++) {
+		most[l] = 0;
+		for (size_t i = l * n; i < (l + 1) * n; i++)
+			most[l] = fmax(most[l], (double)w[i]);
+	}
+	return buf_unmap(p->W);
+}
+
+/* chi of the batch in p->wave, behind the last slice */
+static struct buf *corrections(struct ptycho *p, const struct stage *s)
+{
+	struct buf *probes = model_probes(p, p->probe, p->shifted);
+
+	if (!probes || slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 ||
+	    model_xi(p, p->wave, s->noise == NOISE_POISSON, false) != 0 || model_backward(p, p->wave) != 0 ||
+	    (s->refine && positions_batch(p, p->wave, probes) != 0) || intensity_batch(p, p->wave, probes) != 0)
+		return NULL;
+	return probes;
+}
+
+/* Of the slice at hand the direction in p->U and the step, of the first one also what the probe does. */
+static int slice_step(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *waves, size_t l,
+		      double *step_probe)
+{
+	bool first = l == 0, probe = first && may_change_probe(p, s);
+
+	if (model_gather_object(p, waves, p->wave, p->U, NULL, true) != 0 ||
+	    dev_run(p->d, "ptycho_lsq_direction", TILES(p), ARG(p->U), ARG(p->W), ARG(p->tile), INT(p->tiles),
+		    INT(p->bottom), INT(p->w), FLOAT(s->delta * k->most[l])) != 0 ||
+	    (first && (model_gather_probe(p, p->object, p->wave, p->g, p->opr ? p->V : NULL, true) != 0 ||
+		       model_gather_probe_end(p, p->g) != 0)))
+		return -1;
+	return steps(p, s, k, waves, probe, &k->step[l], step_probe);
+}
+
+/* chi of the batch, directions, steps, and the moves: of the object now, or with compact batches to k->sum.  Of several slices each goes
+ * its own step along its own line, as if the others stood still: on simulated slabs of two and four that came further than half of it. */
+static int one_batch(struct ptycho *p, const struct stage *s, struct kept *k, size_t batches, double *step_object,
 		     double *step_probe)
 {
 	bool probe = may_change_probe(p, s);
-	struct buf *probes = model_probes(p, p->probe, p->shifted);
+	struct buf *probes = corrections(p, s);
 	size_t elements = p->modes * p->n * p->n;
-	double by;
 
-	if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 || model_forward(p, p->wave) != 0 ||
-	    model_xi(p, p->wave, s->noise == NOISE_POISSON, false) != 0 || model_backward(p, p->wave) != 0 ||
-	    (s->refine && positions_batch(p, p->wave, probes) != 0) || intensity_batch(p, p->wave, probes) != 0 ||
-	    model_gather_object(p, probes, p->wave, p->U, NULL, true) != 0 ||
-	    dev_run(p->d, "ptycho_lsq_direction", TILES(p), ARG(p->U), ARG(p->W), ARG(p->tile), INT(p->tiles), INT(p->h),
-		    INT(p->w), FLOAT(s->delta * most)) != 0 ||
-	    model_gather_probe(p, p->object, p->wave, p->g, NULL, true) != 0 || model_gather_probe_end(p, p->g) != 0 ||
-	    steps(p, s, k, probes, probe, step_object, step_probe) != 0)
+	if (!probes)
 		return -1;
-	if (s->compact ? add_tiles(p, k->sum, 1) != 0 :
-			 may_change_object(p) && add_tiles(p, p->object, *step_object) != 0)
-		return -1;
-	by = *step_probe / (double)p->count / (s->compact ? (double)batches : 1);
+	*step_object = *step_probe = 0;
+	for (size_t l = p->slices; l-- > 0;) {
+		if (slice_step(p, s, k, slices_incident(p, probes), l, step_probe) != 0 ||
+		    (l == 0 && probe && opr_batch(p, OPR_BETA) != 0) || slices_descend(p, 1) != 0 || slices_step(p) != 0)
+			return -1;
+		*step_object += k->step[l] / (double)p->slices;
+	}
+	for (size_t l = p->slices; l-- > 0;) {
+		slices_at(p, l);
+		if (s->compact ? add_tiles(p, k->sum, 1) != 0 :
+				 may_change_object(p) && add_tiles(p, p->object, k->step[l]) != 0)
+			return -1;
+	}
 	return !probe ? 0 :
 			dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)), ARG(p->probe), ARG(p->g),
-				INT(elements), FLOAT(by));
+				INT(elements),
+				FLOAT(*step_probe / (double)p->count / (s->compact ? (double)batches : 1)));
 }
 
 static double real_dot(const float complex *a, const float complex *b, size_t n)
@@ -240,10 +296,10 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 {
 	struct kept *k = kept;
 	size_t batches = (p->k + s->batch - 1) / s->batch;
-	double most, least = INFINITY, objects = 0, probes = 0, alpha = 0;
+	double least = INFINITY, objects = 0, probes = 0, alpha = 0;
 
 	(void)j;
-	if (model_illumination(p, p->W) != 0 || model_max(p->W, p->h * p->w, &most) != 0 ||
+	if (slices_illumination(p, p->W) != 0 || most_light(p, k->most) != 0 ||
 	    (k->sum && buf_zero(k->sum) != 0))
 		return -1;
 	if (s->compact) {
@@ -257,14 +313,14 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept, 
 		size_t count;
 		const size_t *frames = batch_at(p, s, k, i, &count);
 
-		if (model_batch(p, frames, count) != 0 || one_batch(p, s, k, batches, most, &object, &probe) != 0)
+		if (model_batch(p, frames, count) != 0 || one_batch(p, s, k, batches, &object, &probe) != 0)
 			return -1;
 		least = fmin(least, object);
 		objects += object / (double)batches;
 		probes += probe / (double)batches;
 	}
 	if ((s->compact && may_change_object(p) && move_at_once(p, s, k, least) != 0) ||
-	    (s->refine && positions_apply(p) != 0) || intensity_apply(p) != 0)
+	    (s->refine && positions_apply(p) != 0) || intensity_apply(p) != 0 || opr_end(p) != 0)
 		return -1;
 	for (size_t i = 0; i < p->k; i++)
 		alpha += p->alpha[i] / (double)p->k;
@@ -296,4 +352,4 @@ static int visit(struct ptycho *p, void *kept, ptycho_visitor *visitor, void *ar
 }
 
 const struct engine engine_lsqml = { .name = "lsqml", .begin = begin, .iterate = iterate, .end = end, .visit = visit, .gauge = true,
-				     .sequential_updates = true };
+				     .sequential_updates = true, .slices = true, .opr = true };

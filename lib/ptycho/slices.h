@@ -28,6 +28,10 @@ struct buf *slices_incident(struct ptycho *p, struct buf *probes);
  */
 int slices_waves(struct ptycho *p, struct buf *probes);
 
+/* W [slices][h][w] = what model_illumination is to a thin object: on each slice the light that meets
+ * it.  Changes the batch at hand and p->wave. */
+int slices_illumination(struct ptycho *p, struct buf *W);
+
 /* At slice l > 0, before it changes: from the corrections p->wave behind it those of its incident
  * waves, conj(O_k) wave count / ((1 - b) V + b max V), V = sum_k |O_k|^2.  slices_step then brings
  * them to slice l - 1, which is at hand with p->wave behind it.  At slice 0 both do nothing. */
