@@ -90,6 +90,7 @@ int model_write(const char *path, const struct kplanes_model *m, float *const *p
 					   m->size[l][1], planes[l] };
 	o.provenance = provenance;
 	o.section = section;
+	o.no_imagej = true;
 	return tiff_write_levels(path, level, m->levels, &o);
 }
 

@@ -165,6 +165,48 @@ static void test_tags(void)
 	array_clear(&a);
 }
 
+/* As ImageJ writes stacks, and as tifffile takes them without looking at a second directory. */
+static void test_contiguous(void)
+{
+	static const struct {
+		enum dtype type;
+		size_t nz, ny, nx;
+	} shapes[] = { { DT_F32, 2, 300, 400 }, { DT_U8, 3, 5, 7 }, { DT_U16, 5, 1, 1 } };
+
+	for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+		struct array a = make(shapes[k].type, shapes[k].nz, shapes[k].ny, shapes[k].nx);
+		uint64_t want = 8;
+		bool behind = true;
+		TIFF *t;
+
+		tiff_write("o.tif", &a, NULL);
+		t = TIFFOpen("o.tif", "r");
+		for (size_t z = 0; t && z < a.nz; z++) {
+			behind = behind && TIFFSetDirectory(t, (tdir_t)z) && TIFFCurrentDirOffset(t) >= 8 + array_bytes(&a);
+			for (uint32_t i = 0; i < TIFFNumberOfStrips(t); i++) {
+				behind = behind && TIFFGetStrileOffset(t, i) == want;
+				want += TIFFGetStrileByteCount(t, i);
+			}
+		}
+		ok(behind && want == 8 + array_bytes(&a), "pages of %s lie one behind the other, before all directories", dtype_name(a.type));
+		TIFFClose(t);
+		array_clear(&a);
+	}
+}
+
+static void test_no_imagej(void)
+{
+	struct tiff_out o = { .provenance = "scopeline=x 1\n", .section = "[s]\nchannels = 2\n", .no_imagej = true };
+	struct array a = make(DT_U8, 4, 6, 7), b;
+	struct tiff_meta m;
+
+	tiff_write("o.tif", &a, &o);
+	ok(tiff_probe("o.tif", NULL, &b, &m) == 0 && !m.axes[0] && strcmp(m.provenance, o.provenance) == 0 && strcmp(m.section, o.section) == 0,
+	   "without ImageJ's header the provenance and the section come back, and no axes");
+	tiff_meta_clear(&m);
+	array_clear(&a);
+}
+
 static void test_resume(void)
 {
 	struct tiff_out o = { .provenance = "scopeline=x 1\ncommand=x a\n",
@@ -290,6 +332,8 @@ int main(void)
 	test_round_trip();
 	test_same_bytes();
 	test_tags();
+	test_contiguous();
+	test_no_imagej();
 	test_resume();
 	test_refusals();
 	test_big();

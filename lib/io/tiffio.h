@@ -70,6 +70,9 @@ struct tiff_out {
 	/* lines behind the provenance, the first of them "[NAME]", each ending in a line end; NULL:
 	 * none */
 	const char *section;
+	/* the pages are no stack, and a section's "channels = 8" must not be taken for ImageJ's: no
+	 * such header.  Nor has a file of pages of several sizes one */
+	bool no_imagej;
 	int threads;		    /* strips compressed in parallel; 0: all online */
 };
 /* Writes a (any dtype) atomically; BigTIFF above 4 GiB.  Same arguments, same bytes, whatever the

@@ -27,7 +27,12 @@ struct writer {
 	const void *data; /* of the pages now written */
 	bool several;	  /* sizes of pages: no stack that ImageJ knows */
 	int fd, threads;
-	off_t at;
+	/* Uncompressed pages lie one behind the other and all directories behind them, as ImageJ
+	 * writes a stack: tifffile takes stacks of ImageJ's for that without looking at the second
+	 * directory.  So libtiff, which appends, is shown two ends. */
+	bool contiguous;
+	off_t at, end_data, end_dirs;
+	off_t *end; /* that in use; NULL: the file's own */
 	TIFF *tif;
 	char message[200];
 	size_t row_bytes, rows, strips; /* rows per strip, strips per page */
@@ -70,15 +75,19 @@ static tmsize_t on_write(thandle_t handle, void *buf, tmsize_t n)
 		put += k;
 		w->at += k;
 	}
+	if (w->end && *w->end < w->at)
+		*w->end = w->at;
 	return put;
 }
 
 static toff_t on_seek(thandle_t handle, toff_t to, int whence)
 {
 	struct writer *w = (struct writer *)handle;
-	struct stat st;
+	struct stat st = { 0 };
 
-	if (whence == SEEK_END && fstat(w->fd, &st) != 0)
+	if (whence == SEEK_END && w->end)
+		st.st_size = *w->end;
+	else if (whence == SEEK_END && fstat(w->fd, &st) != 0)
 		return (toff_t)-1;
 	w->at = (off_t)to + (whence == SEEK_CUR ? w->at : whence == SEEK_END ? st.st_size : 0);
 	return (toff_t)w->at;
@@ -123,17 +132,14 @@ static void put_double(FILE *f, const char *key, double v)
 	fprintf(f, "%s=%s\n", key, s);
 }
 
-/* ImageJ reads the lines it knows and leaves the others alone. */
-static char *description(const struct writer *w)
+/* What ImageJ knows; other lines it leaves alone. */
+static void imagej_lines(const struct writer *w, FILE *f)
 {
 	const struct tiff_out *o = w->o;
-	size_t pages = w->several ? 1 : w->a->nz;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	size_t pages = w->a->nz;
 
-	if (!f)
-		die(EXIT_FAILED, "out of memory");
+	if (w->several || o->no_imagej)
+		return;
 	fputs("ImageJ=1.54f\n", f);
 	if (pages > 1)
 		fprintf(f, "images=%zu\nslices=%zu\n", pages, pages);
@@ -142,6 +148,18 @@ static char *description(const struct writer *w)
 	if (o->z_step_um > 0)
 		put_double(f, "spacing", o->z_step_um);
 	fputs("loop=false\n", f);
+}
+
+static char *description(const struct writer *w)
+{
+	const struct tiff_out *o = w->o;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		die(EXIT_FAILED, "out of memory");
+	imagej_lines(w, f);
 	if (o->pixel_um > 0)
 		put_double(f, "pixel_um", o->pixel_um);
 	if (o->provenance)
@@ -303,9 +321,11 @@ static int write_pages(struct writer *w, size_t before, size_t n)
 			data = w->packed[slot];
 			bytes = w->packed_len[slot];
 		}
+		w->end = w->contiguous ? &w->end_data : NULL;
 		if (TIFFWriteRawStrip(w->tif, (uint32_t)(s % w->strips), (void *)(uintptr_t)data,
 				      (tmsize_t)bytes) < 0)
 			return -1;
+		w->end = w->contiguous ? &w->end_dirs : NULL;
 		if ((s + 1) % w->strips == 0 && !TIFFWriteDirectory(w->tif))
 			return -1;
 	}
@@ -373,6 +393,9 @@ static int open_writer(struct writer *w, struct out *out, size_t bytes)
 		TIFFClientOpenExt(w->path, bytes > UINT32_MAX ? "w8m" : "wm", (thandle_t)w, on_read,
 				  on_write, on_seek, on_close, on_size, NULL, NULL, options);
 	TIFFOpenOptionsFree(options);
+	w->contiguous = !w->several && w->o->compress == TIFF_NONE;
+	w->end_data = bytes > UINT32_MAX ? 16 : 8; /* behind the header */
+	w->end_dirs = w->end_data + (off_t)array_bytes(w->a);
 	return w->tif ? 0 : -1;
 }
 
