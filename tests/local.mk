@@ -239,3 +239,5 @@ tests_fuzz_libfuzzer_kplanes_SOURCES = tests/fuzz/fuzz_kplanes.c $(LIBFUZZER) bi
 tests_fuzz_libfuzzer_kplanes_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_libfuzzer_kplanes_LDADD = $(LIBFUZZER_LIBS)
 TOOL_TESTS += tests/t0912-packaging.t
+# what other programs read and write: `.ci/run concordance`
+EXTRA_DIST += tests/concordance/run tests/concordance/tiff.py tests/concordance/tables.py tests/concordance/tables.R tests/concordance/columns
