@@ -44,6 +44,7 @@ static const struct key keys[] = {
 	{ "order", BATCHED, ORDER, AT(sequential), 0, 0 },
 	{ "pos", BATCHED, YES, AT(refine), 0, 1 },
 	{ "probe", ALL, NO, AT(probe_fixed), 0, 1 },
+	{ "modes", ALL, WHOLE, AT(modes), 1, MODES_MAX },
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 

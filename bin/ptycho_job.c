@@ -50,10 +50,16 @@ static void done(void *tool, struct job *j)
 	j->data = NULL;
 }
 
+/* The most modes in the chain. */
+static size_t modes_most(const struct work *w)
+{
+	return w->o->engine.modes_most > w->modes ? w->o->engine.modes_most : w->modes;
+}
+
 /* Bytes beyond the plan: shifted probes of a batch, and what positions are refined with. */
 static size_t plan_extra(const struct work *w, const struct engine *e, size_t room)
 {
-	size_t area = w->frames.n * w->frames.n, waves = w->modes * area * sizeof(float complex),
+	size_t area = w->frames.n * w->frames.n, waves = modes_most(w) * area * sizeof(float complex),
 	       bytes = 0;
 
 	if (w->o->engine.subpixel)
@@ -86,7 +92,7 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t be
 		size_t extra = beside + plan_extra(w, e, *room),
 		       mem = dev_mem(d) > extra ? dev_mem(d) - extra : 0;
 		struct ptycho_plan p =
-			ptycho_plan(w->frames.k, w->frames.n, w->modes,
+			ptycho_plan(w->frames.k, w->frames.n, modes_most(w),
 				    w->o->slices * w->canvas[0], w->canvas[1],
 				    e->name, *room, w->frames.u16 ? 2 : 4, mem);
 
@@ -248,6 +254,10 @@ static int finish(struct work *w, const char *input, struct ptycho *p)
 		w->background = mem_new(p->n * p->n, sizeof *w->background);
 	if (p->background && buf_read(p->background, 0, w->background, p->n * p->n * sizeof *w->background) != 0)
 		return -1;
+	if (p->modes != w->modes) {
+		w->modes = p->modes;
+		w->probe = mem_grow(w->probe, w->modes * p->n * p->n, sizeof *w->probe);
+	}
 	if (ptycho_read(p, w->object, w->probe) != 0)
 		return -1;
 	return w->o->ramp == RAMP_REMOVE

@@ -17,7 +17,8 @@ const struct opt ptycho_options[] = {
 	  .help = "table of positions, columns x_px,y_px or _nm, _um, _mm, _m; frame" },
 	{ OPT_TEXT, "algorithm", 'a', .text = &opts.algorithm, .arg = "CHAIN",
 	  .initial = "wasp:40:batch=8",
-	  .help = "engine[:iterations[:key=value]...], more joined by commas" },
+	  .help = "engine[:iterations[:key=value]...], more joined by commas; key modes: "
+		  "of the probe from there on" },
 	{ OPT_INT, "batch", 'b', .integer = &opts.batch, .range = "[1,1000000000]", .arg = "B",
 	  .note = "per engine", .help = "frames per update of epie, rpie, wasp and lsqml" },
 	{ OPT_CHOICE, "order", .choice = &opts.order, .choices = "random|sequential",
@@ -398,10 +399,10 @@ static int take_opr(const struct recon_options *o)
 		if (!o->stage[i].engine->opr)
 			return error("'--opr': engine %s, expected epie, rpie or lsqml",
 				     o->stage[i].engine->name);
-	if (e->opr && (o->modes > 1 || e->subpixel || e->intensity || e->support > 0 ||
+	if (e->opr && (e->modes_most > 1 || e->subpixel || e->intensity || e->support > 0 ||
 		       e->freeze_probe || o->slices > 1 || o->orientations))
 		return error("'--opr' and '--%s': expected one of the two",
-			     o->modes > 1	  ? "modes"
+			     e->modes_most > 1	  ? "modes"
 			     : e->subpixel	  ? "subpixel"
 			     : e->intensity	  ? "intensity"
 			     : e->support > 0	  ? "support"
@@ -450,6 +451,27 @@ static int take_slices(struct recon_options *o)
 	return 0;
 }
 
+/* The most modes that the chain has, and what does not go with a change of their number. */
+static int take_modes(struct recon_options *o)
+{
+	size_t most = o->modes;
+
+	for (size_t i = 0; i < o->stages; i++) {
+		if (o->stage[i].modes && o->engine.freeze_probe)
+			return error("'--freeze-probe' and '--algorithm': modes %zu of %s, expected "
+				     "one of the two",
+				     o->stage[i].modes, o->stage[i].engine->name);
+		if (o->stage[i].modes > most)
+			most = o->stage[i].modes;
+	}
+	if (most > 1 && o->mode_power * (double)(most - 1) >= 1)
+		return error("'--mode-power': %g in each of %zu modes, expected less than 1 in all",
+			     o->mode_power, most - 1);
+	o->engine.modes_most = most;
+	o->engine.mode_power = o->mode_power;
+	return 0;
+}
+
 static int take_bounds(const struct recon_options *o)
 {
 	const struct ptycho_opts *e = &o->engine;
@@ -460,9 +482,6 @@ static int take_bounds(const struct recon_options *o)
 	if (opt_given("phase-range") && e->phase[0] >= e->phase[1])
 		return error("'--phase-range': %g,%g, expected MIN below MAX", e->phase[0],
 			     e->phase[1]);
-	if (o->modes > 1 && o->mode_power * (double)(o->modes - 1) >= 1)
-		return error("'--mode-power': %g in each of %zu modes, expected less than 1 in all",
-			     o->mode_power, o->modes - 1);
 	return 0;
 }
 
@@ -479,7 +498,7 @@ int ptycho_options_check(struct recon_options *o)
 	    take_background(o) != 0 || take_regular(o) != 0 || take_frames(o) != 0 ||
 	    take_geometry(o) != 0 || take_near_field(o) != 0 || take_bounds(o) != 0 ||
 	    chain_parse(o->algorithm, o->batch, e->sequential, o->stage, &o->stages) != 0 ||
-	    take_slices(o) != 0 || take_opr(o) != 0)
+	    take_modes(o) != 0 || take_slices(o) != 0 || take_opr(o) != 0)
 		return -1;
 	e->probe_start = o->start_probe >= 0			? o->start_probe
 			 : o->stage[0].engine == &engine_mlgrad ? 2

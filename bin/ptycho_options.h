@@ -9,7 +9,7 @@
 #include "ptycho/engine.h"
 #include "ptycho_scan.h"
 
-enum { MAX_STAGES = 16 };
+enum { MAX_STAGES = 16, MODES_MAX = 64 }; /* MODES_MAX also in the range of --modes */
 enum probe_kind { PROBE_FILE, PROBE_DATA, PROBE_DISC, PROBE_GAUSS, PROBE_SCAN };
 enum ramp { RAMP_KEEP, RAMP_REMOVE };
 #define PHOTONS_DATA -1.0

@@ -196,6 +196,7 @@ tests/fault.so: tests/fault.c tests/$(am__dirstamp)
 	$(AM_V_CC)$(CC) $(DEFS) -D_GNU_SOURCE $(OPENCL_CFLAGS) -DCL_TARGET_OPENCL_VERSION=120 -std=c11 -Wall -Wextra -Wshadow $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/fault.c -ldl
 TOOL_TESTS += tests/t4620-ptycho-regular.t
 TOOL_TESTS += tests/t4630-ptycho-list.t
+TOOL_TESTS += tests/t4640-ptycho-modes.t
 check_PROGRAMS += tests/unit-ptycho-regular
 tests_unit_ptycho_regular_SOURCES = tests/unit-ptycho-regular.c tests/ptycho_fixture.c tests/ptycho_fixture.h
 # Fuzz targets, for `.ci/run fuzz` (tests/fuzz/run); driver.c makes a program of each without clang.

@@ -8,6 +8,7 @@
 #include "ptycho/background.h"
 #include "ptycho/chores.h"
 #include "ptycho/opr.h"
+#include "ptycho/probe.h"
 
 static const struct engine *const engines[] = { &engine_epie,	&engine_rpie, &engine_wasp, &engine_lsqml, &engine_mlgrad,
 						&engine_er,	&engine_dm,   &engine_raar, &engine_ml };
@@ -157,6 +158,16 @@ static int keep_good(struct ptycho *p, struct watch *w)
 	return visit_state(p, save, w);
 }
 
+/* Arrays of another shape, or none. */
+static void forget(struct watch *w)
+{
+	for (size_t i = 0; i < w->arrays; i++)
+		free(w->good[i].data);
+	free(w->good);
+	w->good = NULL;
+	w->arrays = 0;
+}
+
 static int go_back(struct ptycho *p, struct watch *w)
 {
 	w->at = 0;
@@ -257,12 +268,49 @@ int chain_visit(struct chain_point *at, ptycho_visitor *visit, void *arg)
 	return at->s->engine->visit ? at->s->engine->visit(at->p, at->run->kept, visit, arg) : 0;
 }
 
+/* More modes are completed as at the start; of fewer the strongest stay, with all the light. */
+static int change_modes(struct ptycho *p, size_t to)
+{
+	size_t n = p->n, had = p->modes;
+	double *power = mem_new(had, sizeof *power), all = 0, left = 0;
+	float complex *probe = buf_map(p->probe, MAP_READ | MAP_WRITE);
+
+	if (probe && to > had)
+		probe_modes(n, had, to, p->o.mode_power, probe);
+	if (probe && to < had) {
+		probe_orthogonalise(n, had, probe, power);
+		for (size_t m = 0; m < had; m++) {
+			all += power[m];
+			left += m < to ? power[m] : 0;
+		}
+		for (size_t i = 0; i < to * n * n && left > 0; i++)
+			probe[i] *= (float)sqrt(all / left);
+	}
+	free(power);
+	p->modes = to;
+	return probe ? buf_unmap(p->probe) : -1;
+}
+
+/* The stage's number of modes, also of one that a checkpoint is beyond: it has as many. */
+static int set_modes(struct ptycho *p, const struct stage *s, struct run *r)
+{
+	if (s->modes == 0 || s->modes == p->modes)
+		return 0;
+	if (change_modes(p, s->modes) != 0)
+		return -1;
+	forget(&r->watch);
+	r->watch.bad = 0;
+	return r->ops->watchdog ? keep_good(p, &r->watch) : 0;
+}
+
 static int run_stage(struct ptycho *p, const struct stage *s, size_t stage, long from, struct run *r)
 {
 	struct chain_point at = { p, stage, s, r };
 	int rc = 0;
 
 	r->kept = NULL;
+	if (set_modes(p, s, r) != 0)
+		return -1;
 	if (s->engine->begin && s->engine->begin(p, s, &r->kept) != 0)
 		rc = -1;
 	if (rc == 0 && r->restore && r->ops->restore)
@@ -292,7 +340,7 @@ static int last_row(struct ptycho *p, struct ptycho_row *final)
 
 int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const struct chain_ops *ops, struct ptycho_row *final)
 {
-	size_t canvas = ptycho_canvas(p), probes = p->modes * p->n * p->n;
+	size_t canvas = ptycho_canvas(p), probes = p->o.modes_most * p->n * p->n;
 	struct run r = { .ops = ops, .watch = { .first = NAN, .best = NAN }, .restore = p->iteration > 0 };
 	long done = p->iteration;
 	int rc = power_of(p, &r.watch.power);
@@ -304,6 +352,7 @@ int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const stru
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (done >= stages[i].iterations) {
 			done -= stages[i].iterations;
+			rc = set_modes(p, &stages[i], &r);
 			continue;
 		}
 		rc = run_stage(p, &stages[i], i, done, &r);
@@ -313,9 +362,7 @@ int chain_run(struct ptycho *p, const struct stage *stages, size_t n, const stru
 		rc = -1;
 	free(r.object);
 	free(r.probe);
-	for (size_t i = 0; i < r.watch.arrays; i++)
-		free(r.watch.good[i].data);
-	free(r.watch.good);
+	forget(&r.watch);
 	return rc;
 }
 

@@ -17,6 +17,7 @@ struct stage {
 	bool sequential;
 	bool refine;		/* key pos: positions may move, where the options say so */
 	bool probe_fixed;	/* key probe=0 */
+	size_t modes;		/* of the probe from here on, at most p->o.modes_most; 0: as many as before */
 	double alpha, beta;	/* epie, rpie, wasp; beta also dm, raar */
 	enum noise noise;	/* lsqml, mlgrad, ml */
 	double step, delta, damp, momentum;

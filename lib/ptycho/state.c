@@ -67,22 +67,22 @@ static int make_near(struct ptycho *p)
 
 static int allocate(struct ptycho *p)
 {
-	size_t nn = p->n * p->n;
+	size_t nn = p->n * p->n, modes = p->o.modes_most;
 	size_t frame = nn * (p->frames->u16 ? sizeof(uint16_t) : sizeof(float));
 	bool ok = true;
 
 	p->object = make(p, ptycho_canvas(p) * sizeof(float complex), &ok);
-	p->probe = make(p, p->modes * nn * sizeof(float complex), &ok);
+	p->probe = make(p, modes * nn * sizeof(float complex), &ok);
 	p->U = make(p, ptycho_canvas(p) * sizeof(float complex), &ok);
 	p->W = make(p, ptycho_canvas(p) * sizeof(float), &ok);
-	p->g = make(p, p->modes * nn * sizeof(float complex), &ok);
+	p->g = make(p, modes * nn * sizeof(float complex), &ok);
 	p->V = make(p, nn * sizeof(float), &ok);
-	p->wave = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
+	p->wave = make(p, p->room * modes * nn * sizeof(float complex), &ok);
 	if (p->o.subpixel || p->o.opr)
-		p->shifted = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
+		p->shifted = make(p, p->room * modes * nn * sizeof(float complex), &ok);
 	if (p->o.subpixel) {
-		p->scratch = make(p, p->room * p->modes * nn * sizeof(float complex), &ok);
-		p->probe_f = make(p, p->modes * nn * sizeof(float complex), &ok);
+		p->scratch = make(p, p->room * modes * nn * sizeof(float complex), &ok);
+		p->probe_f = make(p, modes * nn * sizeof(float complex), &ok);
 	}
 	p->window = make(p, p->room * 4 * sizeof(int32_t), &ok);
 	p->par = make(p, p->room * 4 * sizeof(float), &ok);
@@ -99,6 +99,8 @@ int ptycho_init(struct ptycho *p, struct dev *d, const struct ptycho_opts *o, co
 {
 	*p = (struct ptycho){ .d = d, .o = *o, .frames = f, .k = f->k, .n = f->n, .h = h, .w = w, .modes = modes, .slices = o->optics.slices ? o->optics.slices : 1,
 			      .gauge = 1, .resident = resident, .room = room < f->k ? room : f->k };
+	if (p->o.modes_most < modes)
+		p->o.modes_most = modes;
 	p->s = mem_new(p->k, sizeof *p->s);
 	p->s0 = mem_new(p->k, sizeof *p->s0);
 	p->intensity = mem_new(p->k, sizeof *p->intensity);

@@ -33,6 +33,8 @@ struct ptycho_opts {
 	} refine;			/* positions */
 	long log_every;			/* for engines whose errors cost transforms */
 	struct optics optics;
+	size_t modes_most;		/* room for so many modes, if more than at the start */
+	double mode_power;		/* of each mode that a stage completes */
 	size_t opr;			/* modes of a probe that changes from frame to frame; 0: off */
 };
 
@@ -51,7 +53,7 @@ enum { ERR_ABS, ERR_D, ERR_SQUARE, ERR_I, ERR_NLL, ERR_PIXELS, ERR_BEAM, ERR_BAC
 struct ptycho {
 	struct dev *d;
 	struct ptycho_opts o;
-	size_t k, n, modes, h, w;	/* frames, side, probe modes, canvas */
+	size_t k, n, modes, h, w;	/* frames, side, probe modes of the stage at hand, canvas */
 	size_t slices;			/* of the object, 1: thin */
 	double (*s)[2], (*s0)[2];	/* [k] windows' first pixels, now and as given (both follow recentring) */
 	long shift[2];			/* t of recentring, summed: s + shift is in the input's frame */
