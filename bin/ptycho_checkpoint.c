@@ -70,20 +70,24 @@ void checkpoint_remove(const struct job *j)
 	free(place);
 }
 
+/* 0 or -1 with errno */
 static int sync_folder(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd < 0 ? -1 : fsync(fd);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : fsync(fd), why = errno;
 
 	if (fd >= 0)
 		close(fd);
-	return rc;
+	errno = why;
+	return rc != 0 && fd >= 0 && (why == EINVAL || why == EROFS) ? 0 : rc;
 }
 
-/* The new folder takes the place of the old one, if there is one, at once. */
+/* The new folder takes the place of the old one, if there is one, at once.  The old one stays where the new one is not safe on disk. */
 static int put_in_place(const char *made, const char *place)
 {
-	if (sync_folder(made) == 0 &&
-	    (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE) == 0)) {
+	if (sync_folder(made) != 0)
+		return error("'%s': cannot write: %s", place, strerror(errno));
+	if (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE) == 0) {
 		remove_folder(made);
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include "base/die.h"
 #include "base/mem.h"
 #include "device.h"
+#include "ptycho_checkpoint.h"
 #include "ptychorecon.h"
 
 static const struct opt *const tables[] = { ptycho_options, batch_options,  input_options,
@@ -141,6 +142,10 @@ static int run(struct batch *b, struct tool *t)
 	t->d = dev_open(&d);
 	if (t->d)
 		status = batch_run(b, &ptychorecon_ops, t, dev_name(t->d));
+	/* a run that was killed behind its last output has left its checkpoint, and is not done again */
+	if (status == EXIT_DONE && common.resume && !common.dry_run)
+		for (size_t k = 0; k < b->n_mine; k++)
+			checkpoint_remove(&b->jobs[b->order[k]]);
 	dev_free(t->d);
 	if (common_profile() != 0)
 		status = EXIT_FAILED;

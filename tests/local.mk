@@ -187,7 +187,9 @@ check_PROGRAMS += tests/unit-ptycho-plan
 tests_unit_ptycho_plan_SOURCES = tests/unit-ptycho-plan.c
 TOOL_TESTS += tests/t0910-faults.t
 TOOL_TESTS += tests/t0911-fuzz.t
-EXTRA_DIST += tests/fault.c
+TOOL_TESTS += tests/t0913-fault-lists.t
+TOOL_TESTS += tests/t0914-fault-kill.t
+EXTRA_DIST += tests/fault.c tests/faults.sh tests/faultlists.sh
 if !SANITIZE
 check_DATA += tests/fault.so
 endif

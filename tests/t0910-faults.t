@@ -1,12 +1,11 @@
 #!/bin/bash
-# Every tool, with the n-th allocation, read, write, fsync, rename, open, device buffer or kernel failing, for every n (with TESTS_FAST a few):
-# the tool exits 1 with one message of its own that names the cause and leaves no temporary; of several outputs those that were done
-# before are whole, byte for byte.  It never crashes.
-# What is tried is FAULTS=N values of n per call, spread over the whole run; FAULTS=all takes each.
+# Every tool, with the n-th allocation, read, write, fsync, rename, open, close, thread, device buffer, kernel ... failing: the tool exits 1
+# with one message of its own that names the cause and leaves no temporary; of several outputs those that were done before are whole, byte
+# for byte.  Where it can do without, it exits 0 and all is there.  It never crashes.  (faults.sh tells which n are tried.)
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
-library=$builddir/tests/fault.so
-[ -e "$library" ] || { echo '1..0 # SKIP sanitizers bring an allocator of their own, which this library would hide'; exit 0; }
-slow && most=${FAULTS:-8} || most=${FAULTS:-2}
+. "$srcdir/tests/faults.sh"
+[ -e "$library" ] || { echo '1..0 # SKIP sanitizers bring an allocator of their own, see t0915'; exit 0; }
+slow && most=${FAULTS:-4} || most=${FAULTS:-2}
 
 tiffmake -t f32 -s 12,14 -n 3 -k noise noise.tif
 tiffmake -t u16 -s 24,24 -n 3 -k noise counts.tif
@@ -16,55 +15,36 @@ tiffmake -t f32 -s 32,32 -n 2 -k noise wave.tif
 ptychosim -q --frames 4 --size 16 --step 3 --jitter 1 --photons 1e4 -o s || exit 1
 kplanes fit -q --rotations 2 --channels 2 --resolution 5 --iters 2 --batch 16 --seed 1 -o model.tif noise.tif || exit 1
 
-# "1 2 ... " up to $1, at most $most of them: the first ones, then evenly
-chosen() {
-	awk -v n="$1" -v most="$most" 'BEGIN {
-		if (most == "all" || n <= most) { for (i = 1; i <= n; i++) print i; exit }
-		for (i = 1; i <= most; i++) { k = i <= most / 2 ? i : int(most / 2 + (n - most / 2) * (i - int(most / 2)) / (most - int(most / 2))); print k }
-	}' | sort -nu
-}
-cause() {
-	case $1 in
-	malloc) echo 'memory\|cannot allocate' ;;
-	read) echo 'Input/output error' ;;
-	write) echo 'No space left on device' ;;
-	fsync | rename) echo 'Input/output error' ;;
-	open) echo 'Too many open files' ;;
-	clCreateBuffer) echo 'CL_MEM_OBJECT_ALLOCATION_FAILURE' ;;
-	clEnqueueNDRangeKernel) echo 'CL_OUT_OF_RESOURCES' ;;
-	esac
-}
-# the files of result/ are those of the undisturbed run, but not all of them; a log tells the time, and so is held to its number of lines
+# the files of result/ are those of the undisturbed run, but not all of them, unless it is stdout that cannot be closed
 whole() {
 	local f n=0
-	[ -z "$(find result -name '.*' -type f)" ] || return
-	for f in result/*; do
-		[ -e "$f" ] || break
-		cmp -s "$f" "want/${f#*/}" || { [[ $f = *_log.csv ]] && [ "$(wc -l <"$f")" = "$(wc -l <"want/${f#*/}")" ]; } || return
+	for f in $(names result); do
+		[ -e "want/$f" ] && alike "result/$f" "want/$f" || return
 		n=$((n + 1))
 	done
-	[ "$n" -lt "$(find want -type f | wc -l)" ]
+	[ "$n" -lt "$(names want | wc -l)" ] || grep -q '<stdout>' said
 }
 # one run with a fault, its command in $@: silent if all is well
 survives() {
 	local call=$1 n=$2 status=0
 	shift 2
-	rm -rf result fired && mkdir result
-	FAULT=$call:$n FAULT_MARK=fired LD_PRELOAD=$library timeout 60 "$@" >stdout 2>said </dev/null || status=$?
+	rm -rf result && mkdir result
+	faulty FAULT="$call:$n" "$@" || status=$?
 	[ -e fired ] || return 0	# threads: one call fewer this time
-	[ "$status" = 1 ] && whole && grep -q "$(cause "$call")" said && ! grep -qv "^$1: " said && [ "$(wc -l <said)" = 1 ] && return
+	case $status in
+	0) may_be_done_without "$call" && complete result && return ;;
+	1) whole && one_message "$1" "$call" && return ;;
+	esac
 	echo "$call $n: exit status $status"; cat said; ls -A result
 	return 1
 }
 every() {
-	local call=$1 n total bad=0
+	local call=$1 n bad=0
 	shift
-	rm -rf result && mkdir result
-	total=$(awk -v call="$call" '$1 == call { print $2 }' counts)
-	for n in $(chosen "$total"); do
+	for n in $(chosen "$(times "$call")" "$most" "$@" "$call"); do
 		survives "$call" "$n" "$@" || bad=$((bad + 1))
 	done
-	echo "$bad of $total"
+	echo "$bad of $(times "$call")"
 	[ "$bad" = 0 ]
 }
 # The undisturbed run must work, and do the calls whose failing is a sentence below.
@@ -77,8 +57,8 @@ tool() {
 	fi
 	run=("$@")
 	rm -rf want && mv result want
-	for call in malloc read write fsync rename open clCreateBuffer clEnqueueNDRangeKernel; do
-		[ "$(awk -v call="$call" '$1 == call { print $2 }' counts)" != 0 ] || continue
+	for call in "${all_calls[@]}"; do
+		[ "$(times "$call")" != 0 ] || continue
 		ok "$*: a failing $call is said, and nothing half written is left" "every $call ${run[*]@Q}"
 	done
 }
