@@ -1,9 +1,10 @@
-/* usage: kplanes_time [REPETITIONS]
+/* usage: kplanes_time [REPETITIONS [CASE]]
  * Times of what kplanes computes, on the cases of bench/kplanes: one CSV row each, with a figure to
  * check the result by. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/die.h"
@@ -19,6 +20,7 @@ static struct kp_field field;
 static float *pts, *up, *out, *planes[1], *dp, *volume;
 static double dr[KP_ROTATIONS][9], check;
 static int reps = 7;
+static const char *only;
 
 static double now(void)
 {
@@ -46,6 +48,10 @@ static void measure(const char *name, void (*work)(void))
 {
 	double *t = mem_new((size_t)reps, sizeof *t);
 
+	if (only && strcmp(only, name) != 0) {
+		free(t);
+		return;
+	}
 	work();
 	for (int i = 0; i < reps; i++) {
 		t[i] = now();
@@ -118,6 +124,7 @@ int main(int argc, char **argv)
 			      .tv_points = 10000 };
 
 	program_start(argv[0]);
+	only = argc > 2 ? argv[2] : NULL;
 	if (argc > 1)
 		reps = atoi(argv[1]);
 	d = dev_open(&(struct dev_opts){ .device = getenv("SCOPELINE_DEVICE") });
@@ -161,6 +168,8 @@ int main(int argc, char **argv)
 	measure("decode_128", decode_128);
 	measure("decode_200", decode_200);
 	o.iters = reps < 64 ? reps + 1 : 65;
+	if (only && strcmp(only, "step_8192") != 0)
+		return EXIT_DONE;
 	if (kplanes_fit(d, "step", &m, volume, &o, on_step, NULL) != 0)
 		return EXIT_FAILED;
 	row("step_8192", step, (int)o.iters - 1);

@@ -4,52 +4,124 @@
 #include "vec.clh"
 
 enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2 }; /* of lib/kplanes/field.c */
+#if VEC == 16
+enum { TILE = 4 }; /* rows along y and z that a work-item renders */
+#else
+enum { TILE = 1 };
+#endif
 
-/* Where a point falls in one plane: fractions and d(index)/d(coordinate) along W and H; steps to
- * the right and lower texel. */
-struct corner {
-	float tw, th, sw, sh;
-	int dx, dy;
-};
+/* VEC points side by side. */
+typedef struct {
+	vf x, y, z;
+} v3;
 
-struct spots {
-	struct corner c[3];
-	size_t at[3]; /* of the upper left texel */
-};
+/* Where they fall in the three planes of a rotation: the upper left texel, fractions and
+ * d(index)/d(coordinate) along W and H. */
+typedef struct {
+	vf tw[3], th[3], sw[3], sh[3];
+	vi at[3];
+} places;
 
-/* q = R p, its coordinates turned `turn` times (zxy, yzx), so that plane `turn` takes the place of
- * XY. */
-static inline float3 rotate3(global const float *r, float3 p, int turn)
+static inline vf vf_load_private(const float *p)
 {
-	global const float *a = r + 3 * ((3 - turn) % 3), *b = r + 3 * ((4 - turn) % 3),
-			   *c = r + 3 * ((5 - turn) % 3);
-
-	return (float3)(a[0] * p.x + (a[1] * p.y + a[2] * p.z),
-			b[0] * p.x + (b[1] * p.y + b[2] * p.z),
-			c[0] * p.x + (c[1] * p.y + c[2] * p.z));
+#if VEC == 16
+	return vload16(0, p);
+#else
+	return *p;
+#endif
 }
 
-/* Planes (x, y), (z, x), (y, z) as (W, H).  Lanes: W of the three, -, H of the three, -. */
-static inline struct spots locate(float3 q, int H, int W, int C)
+static inline float vf_across(vf v)
 {
-	float w = W - 1, h = H - 1;
-	float8 top = (float8)(w, w, w, 0, h, h, h, 0), half_top = 0.5f * top;
-	float8 i = ((float8)(q.x, q.z, q.y, 0, q.y, q.x, q.z, 0) + 1) * half_top;
-	float8 slope = select((float8)(0), half_top, (i > 0) & (i < top));
+#if VEC == 16
+	float8 h = v.lo + v.hi;
+	float4 q = h.lo + h.hi;
 
-	i = fmin(fmax(i, (float8)(0)), top);
-	float8 lo = fmax(fmin(floor(i), top - 1), (float8)(0)), f = i - lo;
-	int8 at = convert_int8(lo);
-	int dx = W > 1 ? C : 0, dy = H > 1 ? W * C : 0;
-	struct spots s;
+	return (q.x + q.y) + (q.z + q.w);
+#else
+	return v;
+#endif
+}
 
-	s.c[0] = (struct corner){ f.s0, f.s4, slope.s0, slope.s4, dx, dy };
-	s.c[1] = (struct corner){ f.s1, f.s5, slope.s1, slope.s5, dx, dy };
-	s.c[2] = (struct corner){ f.s2, f.s6, slope.s2, slope.s6, dx, dy };
-	s.at[0] = ((size_t)at.s4 * W + at.s0) * C;
-	s.at[1] = ((size_t)at.s5 * W + at.s1) * C;
-	s.at[2] = ((size_t)at.s6 * W + at.s2) * C;
-	return s;
+static inline vi vi_of(vf v)
+{
+#if VEC == 16
+	return convert_int16(v);
+#else
+	return (int)v;
+#endif
+}
+
+static inline vf vf_of(vi v)
+{
+#if VEC == 16
+	return convert_float16(v);
+#else
+	return v;
+#endif
+}
+
+#define OF(v, l) (((const float *)&(v))[l])
+#define TEXEL(s, k, l) ((size_t)((const uint *)&(s).at[k])[l])
+
+/* pts [b], [b + 1] ...; the last one again where there is none */
+static inline v3 points_at(global const float *pts, size_t b, size_t n)
+{
+	float x[VEC], y[VEC], z[VEC];
+	v3 p;
+
+	for (int l = 0; l < VEC; l++) {
+		size_t i = 3 * min(b + l, n - 1);
+
+		x[l] = pts[i];
+		y[l] = pts[i + 1];
+		z[l] = pts[i + 2];
+	}
+	p.x = vf_load_private(x);
+	p.y = vf_load_private(y);
+	p.z = vf_load_private(z);
+	return p;
+}
+
+static inline v3 rotate3(global const float *r, v3 p)
+{
+	v3 q;
+
+	q.x = r[0] * p.x + (r[1] * p.y + r[2] * p.z);
+	q.y = r[3] * p.x + (r[4] * p.y + r[5] * p.z);
+	q.z = r[6] * p.x + (r[7] * p.y + r[8] * p.z);
+	return q;
+}
+
+/* The index of coordinate g along an axis of n texels: returns its whole part, the rest to *f. */
+static inline vi axis_of(vf g, int n, vf *f, vf *slope)
+{
+	float last = n - 1;
+	vf top = vf_set(last), half_top = vf_set(0.5f * last), zero = vf_set(0);
+	vf i = (g + 1) * half_top;
+	vi lo;
+
+	*slope = CHOOSE((i > zero) & (i < top), half_top, zero);
+	i = CHOOSE(i > zero, i, zero);
+	i = CHOOSE(i < top, i, top);
+	lo = min(vi_of(i), (vi)(max(n - 2, 0)));
+	*f = i - vf_of(lo);
+	return lo;
+}
+
+static inline void place(places *s, int k, vf gw, vf gh, int H, int W)
+{
+	vi column = axis_of(gw, W, &s->tw[k], &s->sw[k]);
+
+	s->at[k] = axis_of(gh, H, &s->th[k], &s->sh[k]) * W + column;
+}
+
+/* Planes (x, y), (z, x), (y, z) as (W, H). */
+static inline void locate(places *s, v3 q, int H, int W)
+{
+	place(s, 0, q.x, q.y, H, W);
+	place(s, 1, q.z, q.x, H, W);
+	place(s, 2, q.y, q.z, H, W);
 }
 
 /* linear, or softplus of a - 1 */
@@ -62,21 +134,18 @@ static inline float activate(float a, int activation)
 kernel void kp_cells(global uint *restrict key, global const float *restrict pts,
 		     global const float *restrict rot, ulong n, int T, int H, int W)
 {
-	size_t b = get_global_id(0), t = get_global_id(1);
+	size_t b = VEC * get_global_id(0), t = get_global_id(1);
+	places s;
 
 	if (b >= n || t >= T)
 		return;
-	float3 q = rotate3(rot + 9 * t, vload3(b, pts), 0);
-	float w = W - 1, h = H - 1;
-	float8 top = (float8)(w, w, w, 0, h, h, h, 0);
-	float8 i = ((float8)(q.x, q.z, q.y, 0, q.y, q.x, q.z, 0) + 1) * (0.5f * top);
+	locate(&s, rotate3(rot + 9 * t, points_at(pts, b, n)), H, W);
+	for (int k = 0; k < 3; k++)
+		for (int l = 0; l < min((size_t)VEC, n - b); l++) {
+			uint at = TEXEL(s, k, l);
 
-	i = fmin(fmax(i, (float8)(0)), top);
-	uint8 at = convert_uint8(fmax(fmin(floor(i), top - 1), (float8)(0)));
-
-	key[(3 * t + 0) * n + b] = at.s4 << 16 | at.s0;
-	key[(3 * t + 1) * n + b] = at.s5 << 16 | at.s1;
-	key[(3 * t + 2) * n + b] = at.s6 << 16 | at.s2;
+			key[(3 * t + k) * n + b + l] = at / W << 16 | at % W;
+		}
 }
 
 /* One step of Adam or NAdam: m and v are updated, x -= (cg g + cm m) / (sqrt(v cv) + 1e-8). */

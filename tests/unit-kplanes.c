@@ -150,10 +150,10 @@ static void test_model(const char *name, struct kplanes_model *m)
 	double pts[3 * POINTS], want_p[3 * POINTS], want_r[9 * 8],
 		(*dr)[9] = mem_new(m->rotations, sizeof *dr);
 	double *want_f = mem_new(f * POINTS, sizeof *want_f), tol = 4e-6 + 1e-7 * (double)extent,
-	       worst = 0;
+	       worst = 0, worst_gathered = 0;
 	float p[3 * POINTS], *up = mem_new(f * POINTS, sizeof *up),
 			     *got_f = mem_new(f * POINTS, sizeof *got_f);
-	float got_p[3 * POINTS], got_r[9 * 8], *got[KP_LEVELS];
+	float got_p[3 * POINTS], got_r[9 * 8], *got[KP_LEVELS], *gathered[KP_LEVELS];
 	struct kp_field field;
 	uint64_t k = 0;
 
@@ -186,6 +186,10 @@ static void test_model(const char *name, struct kplanes_model *m)
 	}
 	ok(off(got_r, want_r, 9 * m->rotations) < tol, "%s: by rotations (%.2g)", name,
 	   off(got_r, want_r, 9 * m->rotations));
+	field.gathers = true;
+	for (size_t l = 0; l < m->levels; l++)
+		gathered[l] = mem_new(kplanes_texels(m, l), sizeof(float));
+	kp_gradient(&field, p, POINTS, up, gathered, NULL, NULL);
 	for (size_t l = 0; l < m->levels; l++) {
 		size_t n = kplanes_texels(m, l);
 		double *want = mem_new(n, sizeof *want);
@@ -193,12 +197,16 @@ static void test_model(const char *name, struct kplanes_model *m)
 		for (size_t i = 0; i < n; i++)
 			want[i] = difference(&r, r.planes[l] + i, .5, pts, POINTS, up);
 		worst = fmax(worst, off(got[l], want, n));
+		worst_gathered = fmax(worst_gathered, off(gathered[l], want, n));
 		texels += n;
 		free(want);
 	}
 	ok(worst < tol, "%s: by %zu texels (%.2g)", name, texels, worst);
-	for (size_t l = 0; l < m->levels; l++)
+	ok(worst_gathered < tol, "%s: and gathered, as on GPUs (%.2g)", name, worst_gathered);
+	for (size_t l = 0; l < m->levels; l++) {
 		free(got[l]);
+		free(gathered[l]);
+	}
 	kp_field_clear(&field);
 	ref_clear(&r);
 	free(dr);

@@ -1,8 +1,10 @@
 /* lib/kplanes/field.h: a model on the device: features, values, their gradients.  Points are [n][3]
- * float32 as x, y, z, finite. On the device planes lie channel last, [3T][H][W][C], and a gradient
- * is gathered: points are sorted by cell, a texel adds its cells in a fixed order.  Bytes depend
- * neither on threads nor work-groups, nor (features, values) on the number of points. All functions
- * block and return 0, or -1 after reporting. */
+ * float32 as x, y, z, finite. On the device planes lie channel last, [3T][H][W][C].  The gradient of
+ * planes has two ways: on GPUs a gather (points are sorted by cell, a texel adds its cells in a
+ * fixed order), on CPUs a scatter (a work-item has a plane of its own and walks the points in the
+ * batch's order, which is that of places in space, kp_order).  Bytes depend neither on threads nor
+ * work-groups, nor (features, values) on the number of points. All functions block and return 0, or
+ * -1 after reporting. */
 #ifndef KPLANES_FIELD_H
 #define KPLANES_FIELD_H
 
@@ -13,6 +15,8 @@ struct kp_field {
 	struct dev *d;
 	const struct kplanes_model *m;
 	struct buf *planes[KP_LEVELS], *rot, *weight;
+	bool wide;    /* a work-item takes 16 points or columns */
+	bool gathers; /* gradients of planes by a gather over sorted points; else by a scatter */
 };
 
 int kp_field_init(struct kp_field *f, struct dev *d,
@@ -50,7 +54,9 @@ struct kp_batch {
 	size_t cap, n;
 	struct buf *pts, *value, *da; /* [cap][3], [cap], [cap] float */
 	struct buf *dp, *dr, *dw;     /* gradients by points; by chunk: rotations, weights */
-	struct buf *key, *order, *start, *sums;
+	struct buf *key, *order, *start, *sums; /* of the gather; sums of both */
+	struct buf *space;			/* [slots] planes of sums, of the scatter */
+	size_t slots;
 };
 
 /* want: which products kp_batch_points can make; sorts: is kp_batch_planes to be used? */
@@ -59,17 +65,21 @@ int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, 
 void kp_batch_clear(struct kp_batch *b);
 size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want, bool sorts);
 
+/* order [n]: the points by boxes in space that follow one another (Morton), within one by number. */
+void kp_order(const float *pts, size_t n, uint32_t *order);
+
 /* b->value[n] = weight . features + bias of b->pts, with f->weight as it is and the given bias */
 int kp_batch_values(struct kp_batch *b, float bias);
 
-/* One level's gradients: upstream of feature f of point p is up[p stride + first + f], first =
- * level T C, times b->da[p] with `scaled`.  dr [T][9] += , dw [T C] = sums of feature da (want &
- * KP_WANT_WEIGHTS), b->dp (+= after level 0). */
+/* One level's gradients.  Upstream of point p's feature f, with V = kp_lanes and f = V i + j counted
+ * over all levels: up[i block + p point + j], times b->da[p] with `scaled`.  dr [T][9] += , dw [T C]
+ * = sums of feature da (want & KP_WANT_WEIGHTS), b->dp (+= after level 0). */
 struct kp_up {
 	struct buf *up;
-	size_t stride;
+	size_t block, point;
 	bool scaled;
 };
+size_t kp_lanes(const struct kplanes_model *m); /* channels that the kernels take at once */
 int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want,
 		    double (*dr)[9], double *dw);
 

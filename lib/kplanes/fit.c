@@ -98,6 +98,7 @@ struct fit {
 		*second[KP_LEVELS]; /* gradient, moments of planes */
 	struct moments weight, bias, quat;
 	double *dw, *y, *value, *slope, *dvalue;
+	uint32_t *voxel, *order; /* of a drawn batch */
 	double product[3];
 };
 
@@ -136,7 +137,9 @@ static int fit_init(struct fit *f)
 		return error("'--mem': the fit needs %zu bytes on the device, %zu are allowed",
 			     need, dev_mem(f->d));
 	f->y = mem_try("batch", 4 * n, sizeof(double));
-	if (!f->y || kp_field_init(&f->field, f->d, m) != 0 ||
+	f->voxel = f->o->batch ? mem_try("batch", 2 * f->points, sizeof *f->voxel) : NULL;
+	f->order = f->voxel ? f->voxel + f->points : NULL;
+	if (!f->y || (f->o->batch && !f->voxel) || kp_field_init(&f->field, f->d, m) != 0 ||
 	    kp_batch_init(&f->batch, &f->field, n, KP_WANT_WEIGHTS, true) != 0)
 		return -1;
 	f->value = f->y + n;
@@ -177,31 +180,56 @@ static void fit_clear(struct fit *f)
 		free(m[i]->v);
 	}
 	free(f->dw);
+	free(f->voxel);
 	free(f->y);
 }
 
-/* The voxels of iteration k: points and taps to the device, targets to y. */
+/* Voxel i as a point. */
+static void voxel_point(const struct kplanes_model *m, size_t i, float *p)
+{
+	size_t nz = m->shape[0], ny = m->shape[1], nx = m->shape[2];
+
+	p[0] = kp_grid(-1, 1, nx, i % nx);
+	p[1] = kp_grid(-1, 1, ny, i / nx % ny);
+	p[2] = kp_grid(-1, 1, nz, i / nx / ny);
+}
+
+/* The voxels of the batch [from, to) of iteration k as points and targets, those that are near in
+ * space one after the other. */
+static void draw(struct fit *f, long k, size_t from, size_t to, float *p)
+{
+	for (size_t j = from; j < to; j++) {
+		uint64_t key = rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32;
+
+		f->voxel[j] = (uint32_t)(key * f->voxels >> 32);
+		voxel_point(f->m, f->voxel[j], p + 3 * j);
+	}
+	kp_order(p + 3 * from, to - from, f->order);
+	for (size_t j = from; j < to; j++) {
+		size_t i = f->voxel[from + f->order[j - from]];
+
+		voxel_point(f->m, i, p + 3 * j);
+		f->y[j] = ((double)f->volume[i] - (double)f->m->offset) / (double)f->m->scale;
+	}
+}
+
+/* The voxels of iteration k: points and taps to the device, targets to y.  The first `taps` points
+ * have taps. */
 static int gather(struct fit *f, long k)
 {
-	const struct kplanes_model *m = f->m;
-	size_t nz = m->shape[0], ny = m->shape[1], nx = m->shape[2];
 	float *p = buf_map(f->batch.pts, MAP_DISCARD);
 
 	if (!p)
 		return -1;
-	for (size_t j = 0; j < f->points; j++) {
-		size_t i =
-			f->o->batch
-				? ((rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32) * f->voxels) >>
-					  32
-				: j;
-
-		p[3 * j] = kp_grid(-1, 1, nx, i % nx);
-		p[3 * j + 1] = kp_grid(-1, 1, ny, i / nx % ny);
-		p[3 * j + 2] = kp_grid(-1, 1, nz, i / nx / ny);
-		f->y[j] = ((double)f->volume[i] - (double)m->offset) / (double)m->scale;
+	if (f->o->batch) {
+		draw(f, k, 0, f->taps, p);
+		draw(f, k, f->taps, f->points, p);
 	}
-	fit_taps(m, p, f->taps, p + 3 * f->points);
+	for (size_t j = 0; j < f->points && !f->o->batch; j++) {
+		voxel_point(f->m, j, p + 3 * j);
+		f->y[j] = ((double)f->volume[j] - (double)f->m->offset) / (double)f->m->scale;
+	}
+	fit_taps(f->m, p, f->taps, p + 3 * f->points);
 	return buf_unmap(f->batch.pts);
 }
 
@@ -265,7 +293,7 @@ static int backward(struct fit *f, long k, double (*dr)[9], double *plane_tv)
 {
 	const struct kplanes_model *m = f->m;
 	size_t tc = m->rotations * m->channels;
-	struct kp_up u = { .up = f->field.weight, .scaled = true };
+	struct kp_up u = { .up = f->field.weight, .block = kp_lanes(m), .scaled = true };
 
 	*plane_tv = 0;
 	for (size_t l = 0; l < m->levels; l++) {

@@ -11,14 +11,14 @@
 
 enum { CHUNK = 32 }; /* of cl/kplanes.cl */
 
-static size_t lanes(const struct kplanes_model *m)
+size_t kp_lanes(const struct kplanes_model *m)
 {
 	return m->channels % 8 == 0 ? 8 : m->channels % 4 == 0 ? 4 : 1;
 }
 
 static const char *kernel(const struct kplanes_model *m, const char *name, char text[40])
 {
-	snprintf(text, 40, "%s_%zu", name, lanes(m));
+	snprintf(text, 40, "%s_%zu", name, kp_lanes(m));
 	return text;
 }
 
@@ -34,10 +34,46 @@ static size_t rows_of(const struct kplanes_model *m)
 	return rows;
 }
 
+/* Numbers in bins become the first place of each bin. */
+static void count_up(uint32_t *count, size_t bins)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < bins; i++) {
+		uint32_t c = count[i];
+
+		count[i] = sum;
+		sum += c;
+	}
+}
+
 /* ---- a batch on the device */
 
+/* Bytes of a plane of sums of the scatter, the largest level's. */
+static size_t space_bytes(const struct kplanes_model *m)
+{
+	size_t n = 0;
+
+	for (size_t l = 0; l < m->levels; l++)
+		n = m->size[l][0] * m->size[l][1] > n ? m->size[l][0] * m->size[l][1] : n;
+	return n * kp_lanes(m) * sizeof(double);
+}
+
+/* How many planes of sums at a time: such that they take at most as much as 64 bytes for each point
+ * and rotation. */
+static size_t most_slots(const struct kplanes_model *m, size_t cap)
+{
+	size_t items = 3 * m->rotations * m->channels / kp_lanes(m),
+	       n = 64 * cap * m->rotations / space_bytes(m);
+
+	return n < 1 ? 1 : n < items ? n : items;
+}
+
+enum { BUFFERS = 11 };
+
 /* Bytes of each buffer, in the order of the struct; 0: not made. */
-static void sizes(const struct kplanes_model *m, size_t cap, int want, bool sorts, size_t n[10])
+static void sizes(const struct kplanes_model *m, size_t cap, int want, bool gathers, size_t slots,
+		  size_t n[BUFFERS])
 {
 	size_t t = m->rotations, chunks = (cap + CHUNK - 1) / CHUNK;
 
@@ -46,33 +82,41 @@ static void sizes(const struct kplanes_model *m, size_t cap, int want, bool sort
 	n[3] = want & KP_WANT_POINTS ? cap * 12 : 0;
 	n[4] = chunks * t * 36;
 	n[5] = want & KP_WANT_WEIGHTS ? chunks * t * m->channels * 4 : 0;
-	n[6] = n[7] = sorts ? cap * t * 12 : 0;
-	n[8] = sorts ? 3 * t * (rows_of(m) + 1) * 4 : 0;
-	n[9] = sorts ? 3 * t * (m->channels / lanes(m)) * rows_of(m) * 16 : 0;
+	n[6] = n[7] = gathers ? cap * t * 12 : 0;
+	n[8] = gathers ? 3 * t * (rows_of(m) + 1) * 4 : 0;
+	n[9] = gathers || slots ? 3 * t * (m->channels / kp_lanes(m)) * rows_of(m) * 16 : 0;
+	n[10] = slots * space_bytes(m);
 }
 
 size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want, bool sorts)
 {
-	size_t n[10], sum = 0;
+	size_t n[BUFFERS], sum[2] = { 0, 0 };
 
-	sizes(m, cap, want, sorts, n);
-	for (int i = 0; i < 10; i++)
-		sum += n[i];
-	return sum;
+	for (int way = 0; way < 2; way++) {
+		sizes(m, cap, want, sorts && way == 0, sorts && way == 1 ? most_slots(m, cap) : 0,
+		      n);
+		for (int i = 0; i < BUFFERS; i++)
+			sum[way] += n[i];
+	}
+	return sum[0] > sum[1] ? sum[0] : sum[1];
 }
 
 int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, bool sorts)
 {
-	struct buf **to[10] = { &b->pts, &b->value, &b->da,    &b->dp,	  &b->dr,
-				&b->dw,	 &b->key,   &b->order, &b->start, &b->sums };
-	size_t n[10];
+	struct buf **to[BUFFERS] = { &b->pts, &b->value, &b->da,    &b->dp,   &b->dr,	&b->dw,
+				     &b->key, &b->order, &b->start, &b->sums, &b->space };
+	size_t n[BUFFERS], threads = (size_t)dev_threads(f->d);
 
 	*b = (struct kp_batch){ .f = f, .cap = cap };
 	if (cap > UINT32_MAX)
 		return error("%zu points in one batch, expected fewer than 2^32", cap);
-	sizes(f->m, cap, want, sorts, n);
-	for (int i = 0; i < 10; i++) {
-		if (n[i] == 0 && !(sorts && i >= 6) && i > 2 && i != 4)
+	if (sorts && !f->gathers) {
+		b->slots = most_slots(f->m, cap);
+		b->slots = b->slots < threads ? b->slots : threads;
+	}
+	sizes(f->m, cap, want, sorts && f->gathers, b->slots, n);
+	for (int i = 0; i < BUFFERS; i++) {
+		if (n[i] == 0 && i > 2 && i != 4)
 			continue;
 		*to[i] = buf_new(f->d, n[i]);
 		if (!*to[i]) {
@@ -85,12 +129,47 @@ int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, 
 
 void kp_batch_clear(struct kp_batch *b)
 {
-	struct buf *all[] = { b->pts, b->value, b->da,	  b->dp,    b->dr,
-			      b->dw,  b->key,	b->order, b->start, b->sums };
+	struct buf *all[] = { b->pts, b->value, b->da,	  b->dp,   b->dr,   b->dw,
+			      b->key, b->order, b->start, b->sums, b->space };
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		buf_free(all[i]);
 	*b = (struct kp_batch){ 0 };
+}
+
+/* ---- places in space */
+
+enum { BITS = 5 }; /* of a box's number along an axis */
+
+/* The bits of a box's number, three places apart. */
+static uint32_t spread(float g)
+{
+	static const uint16_t bits[1 << BITS] = {
+		0,    1,    8,	  9,	64,   65,   72,	  73,	512,  513,  520,
+		521,  576,  577,  584,	585,  4096, 4097, 4104, 4105, 4160, 4161,
+		4168, 4169, 4608, 4609, 4616, 4617, 4672, 4673, 4680, 4681
+	};
+	float i = (g + 1) * (1 << (BITS - 1));
+
+	return bits[i > 0 ? i < (1 << BITS) - 1 ? (int)i : (1 << BITS) - 1 : 0];
+}
+
+void kp_order(const float *pts, size_t n, uint32_t *order)
+{
+	uint32_t *count = mem_new((size_t)1 << 3 * BITS, sizeof *count);
+	uint16_t *key = mem_new(n ? n : 1, sizeof *key);
+
+	for (size_t i = 0; i < n; i++) {
+		const float *p = pts + 3 * i;
+
+		key[i] = (uint16_t)(spread(p[0]) | spread(p[1]) << 1 | spread(p[2]) << 2);
+		count[key[i]]++;
+	}
+	count_up(count, (size_t)1 << 3 * BITS);
+	for (size_t i = 0; i < n; i++)
+		order[count[key[i]]++] = (uint32_t)i;
+	free(key);
+	free(count);
 }
 
 /* ---- points, rotations, weights */
@@ -101,7 +180,7 @@ int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
 	size_t chunks = (b->n + CHUNK - 1) / CHUNK, t = m->rotations, tc = t * m->channels;
-	uint64_t n = b->n;
+	uint64_t n = b->n, block = u->block;
 	const float *p;
 	char name[40];
 
@@ -111,8 +190,8 @@ int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int
 		return 0;
 	if (dev_run(f->d, kernel(m, "kp_points", name), NDRANGE1(chunks), ARG(b->dp), ARG(b->dr),
 		    ARG(b->dw), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(u->up),
-		    ARG(b->da), ARG(n), SHAPE(m, level), INT(u->stride), INT(level * tc),
-		    INT(u->scaled), INT(level == 0), INT(want)) != 0)
+		    ARG(b->da), ARG(n), SHAPE(m, level), ARG(block), INT(u->point),
+		    INT(level * tc), INT(u->scaled), INT(level == 0), INT(want)) != 0)
 		return -1;
 	p = buf_map(b->dr, MAP_READ);
 	if (!p)
@@ -140,18 +219,6 @@ struct sort {
 	size_t n, h, w;
 	uint32_t **scratch; /* [members][2 n + bins] */
 };
-
-static void count_up(uint32_t *count, size_t bins)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < bins; i++) {
-		uint32_t c = count[i];
-
-		count[i] = sum;
-		sum += c;
-	}
-}
 
 /* Stable counting sort of one plane's points by column, then by row. */
 static void sort_plane(void *context, size_t plane, int member)
@@ -194,7 +261,7 @@ static int sort_points(struct kp_batch *b, size_t level)
 	uint64_t n = b->n;
 	struct sort s = { .n = b->n, .h = h, .w = w };
 
-	if (n && dev_run(f->d, "kp_cells", NDRANGE2(n, m->rotations), ARG(b->key), ARG(b->pts),
+	if (n && dev_run(f->d, "kp_cells", NDRANGE2(dev_columns(f->d, n), m->rotations), ARG(b->key), ARG(b->pts),
 			 ARG(f->rot), ARG(n), INT(m->rotations), INT(h), INT(w)) != 0)
 		return -1;
 	s.scratch = mem_new((size_t)threads, sizeof *s.scratch);
@@ -224,23 +291,36 @@ int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, dou
 {
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
-	size_t t = m->rotations, c = m->channels, blocks = c / lanes(m), h = m->size[level][0],
+	size_t t = m->rotations, c = m->channels, blocks = c / kp_lanes(m), h = m->size[level][0],
 	       w = m->size[level][1];
 	double pages = 3 * (double)t * (double)c, county = (double)(h - 1) * (double)w,
 	       countx = (double)h * (double)(w - 1);
 	double fy = county > 0 ? 6 * tv_weight / pages / county : 0,
 	       fx = countx > 0 ? 6 * tv_weight / pages / countx : 0;
 	double sy = 0, sx = 0;
-	uint64_t n = b->n;
+	uint64_t n = b->n, block = u->block;
 	const float(*sums)[4];
 	char name[40];
 
-	if (sort_points(b, level) != 0 ||
-	    dev_run(f->d, kernel(m, "kp_planes", name), NDRANGE3(h, 3 * t, blocks), ARG(grad),
-		    ARG(b->sums), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(b->order),
-		    ARG(b->key), ARG(b->start), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level),
-		    INT(u->stride), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
+	if (f->gathers &&
+	    (sort_points(b, level) != 0 ||
+	     dev_run(f->d, kernel(m, "kp_planes", name), NDRANGE3(h, 3 * t, blocks), ARG(grad),
+		     ARG(b->sums), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(b->order),
+		     ARG(b->key), ARG(b->start), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level),
+		     ARG(block), INT(u->point), INT(level * t * c), INT(u->scaled), FLOAT(fy),
+		     FLOAT(fx)) != 0))
 		return -1;
+	for (size_t i = 0; i < 3 * t * blocks && !f->gathers; i += b->slots) {
+		size_t items = 3 * t * blocks - i < b->slots ? 3 * t * blocks - i : b->slots;
+
+		if (dev_run(f->d, kernel(m, "kp_scatter", name),
+			    ((struct ndrange){ { items, 1, 1 }, { 1, 1, 1 } }), ARG(grad),
+			    ARG(b->sums), ARG(b->space), ARG(f->planes[level]), ARG(b->pts),
+			    ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), INT(i), INT(items),
+			    SHAPE(m, level), ARG(block), INT(u->point), INT(level * t * c), INT(u->scaled),
+			    FLOAT(fy), FLOAT(fx)) != 0)
+			return -1;
+	}
 	sums = buf_map(b->sums, MAP_READ);
 	if (!sums)
 		return -1;
@@ -269,6 +349,41 @@ size_t kp_gradient_bytes(const struct kplanes_model *m, size_t n)
 	       n * kplanes_features(m) * 4 + largest_level(m) * 4;
 }
 
+/* Numbers of the points, in the caller's rows [n][blocks width] and in a buffer [blocks][n][width] in
+ * the points' order. */
+struct rows {
+	const uint32_t *order;
+	float *device, *host;
+	size_t n, blocks, width;
+	bool up; /* to the device */
+};
+
+enum { ROWS = 4096 }; /* of a task */
+
+static void permute_rows(void *context, size_t i, int member)
+{
+	const struct rows *r = context;
+	size_t end = r->n - i * ROWS < ROWS ? r->n : (i + 1) * ROWS, w = r->width;
+
+	(void)member;
+	for (size_t k = i * ROWS; k < end; k++)
+		for (size_t j = 0; j < r->blocks; j++) {
+			float *d = r->device + (j * r->n + k) * w,
+			      *h = r->host + (r->order[k] * r->blocks + j) * w;
+
+			memcpy(r->up ? d : h, r->up ? h : d, w * sizeof *d);
+		}
+}
+
+static int permute(struct dev *d, struct buf *b, struct rows r)
+{
+	r.device = buf_map(b, r.up ? MAP_DISCARD : MAP_READ);
+	if (!r.device)
+		return -1;
+	team_run(dev_threads(d), (r.n + ROWS - 1) / ROWS, permute_rows, &r);
+	return buf_unmap(b);
+}
+
 int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 		float *const *planes, float *points, double (*rot)[9])
 {
@@ -276,8 +391,10 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 	size_t features = kplanes_features(m), need = kp_gradient_bytes(m, n);
 	double unused[KP_ROTATIONS][9] = { { 0 } }, (*dr)[9] = rot ? rot : unused, tv;
 	struct kp_batch b = { 0 };
-	struct kp_up u = { .stride = features };
+	size_t width = kp_lanes(m);
+	struct kp_up u = { .block = n * width, .point = width };
 	struct buf *grad = NULL;
+	uint32_t *order = NULL;
 	int rc = -1;
 
 	if (need > dev_mem(f->d))
@@ -291,8 +408,15 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 	b.n = n;
 	u.up = buf_new(f->d, n * features * 4);
 	grad = planes ? buf_new(f->d, largest_level(m) * 4) : NULL;
-	if (!u.up || (planes && !grad) || buf_write(b.pts, 0, pts, n * 12) != 0 ||
-	    buf_write(u.up, 0, up, n * features * 4) != 0)
+	order = mem_try("points", n ? n : 1, sizeof *order);
+	if (!u.up || (planes && !grad) || !order)
+		goto done;
+	kp_order(pts, n, order);
+	if (permute(f->d, b.pts,
+		    (struct rows){ order, NULL, (float *)(uintptr_t)pts, n, 1, 3, true }) != 0 ||
+	    permute(f->d, u.up,
+		    (struct rows){ order, NULL, (float *)(uintptr_t)up, n, features / width, width,
+				   true }) != 0)
 		goto done;
 	for (size_t l = 0; l < m->levels; l++) {
 		if ((points || rot) &&
@@ -302,10 +426,11 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 			       kp_download(m, l, grad, planes[l]) != 0))
 			goto done;
 	}
-	if (points && buf_read(b.dp, 0, points, n * 12) != 0)
+	if (points && permute(f->d, b.dp, (struct rows){ order, NULL, points, n, 1, 3, false }) != 0)
 		goto done;
 	rc = 0;
 done:
+	free(order);
 	buf_free(grad);
 	buf_free(u.up);
 	kp_batch_clear(&b);
