@@ -159,6 +159,27 @@ static bool wants_gradient(const struct job *j)
 	return j->output != NULL;
 }
 
+/* Holes decide what a mean is taken over: then the counts come first. */
+static bool counts_first(void)
+{
+	return tvloss.tv.skip && (tvloss.tv.scale != TV_SUM || tvloss.tv.kind == TV_PLANE);
+}
+
+enum { SLAB = 4 << 20, LARGE = 8 * SLAB }; /* bytes of a slab, and of a volume that goes in slabs */
+
+/* Planes of a slab where there is room for all of them.  A large volume that is read once, page
+ * after page, passes through slab by slab: memory that was used a moment ago costs less than new
+ * memory, and reading, computing and writing overlap. */
+static size_t planes_at_once(const struct job *j, const struct work *w, size_t plane)
+{
+	size_t n = SLAB / plane < 8 ? 8 : SLAB / plane; /* two more are read beside them */
+
+	if (mem_mul(plane, w->planes) < LARGE || n > w->planes || tvloss.layout == LAYOUT_HALVES ||
+	    (counts_first() && wants_gradient(j)))
+		return w->planes;
+	return n;
+}
+
 /* Device bytes, and the planes of a slab.  0, or -1 after reporting the figure needed. */
 static int set_slab(struct dev *d, const struct job *j, struct work *w, size_t *bytes)
 {
@@ -170,8 +191,8 @@ static int set_slab(struct dev *d, const struct job *j, struct work *w, size_t *
 
 	*bytes = mem_mul(each, w->planes);
 	if (*bytes <= SIZE_MAX - space && *bytes + space <= mem) {
-		w->slab = w->planes;
-		*bytes += space;
+		w->slab = planes_at_once(j, w, plane);
+		*bytes = space + w->slab * each + (w->slab < w->planes ? 2 * plane : 0);
 		return 0;
 	}
 	if (each == SIZE_MAX || least > mem)
@@ -249,13 +270,6 @@ static int read_volume(void *tool, struct job *j)
 	return 0;
 }
 
-/* Holes decide what a mean is taken over: then the counts come first. */
-static bool counts_first(const struct work *w)
-{
-	(void)w;
-	return tvloss.tv.skip && (tvloss.tv.scale != TV_SUM || tvloss.tv.kind == TV_PLANE);
-}
-
 static int gradient(struct pass *p, const struct tiff_out *o)
 {
 	struct work *w = p->w;
@@ -301,7 +315,7 @@ static int compute(void *tool, struct job *j)
 	if (pass_open(&p) != 0)
 		goto done;
 	known_counts(&p);
-	if (!p.want || counts_first(w)) {
+	if (!p.want || counts_first()) {
 		bool want = p.want;
 
 		p.want = false;

@@ -116,7 +116,7 @@ int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, 
 	}
 	sizes(f->m, cap, want, sorts && f->gathers, b->slots, n);
 	for (int i = 0; i < BUFFERS; i++) {
-		if (n[i] == 0 && i > 2 && i != 4)
+		if (n[i] == 0 && (i == 3 || i == 5 || i == 10 || (i > 5 && !(sorts && f->gathers))))
 			continue;
 		*to[i] = buf_new(f->d, n[i]);
 		if (!*to[i]) {
