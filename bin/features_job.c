@@ -347,8 +347,6 @@ static void append(struct csv_line *to, struct csv_line *from)
 	if (to->len == 0) { /* mostly: a file of one frame */
 		*to = *from;
 		*from = (struct csv_line){ 0 };
-		to->cap = to->len + 1;
-		to->text = mem_grow(to->text, to->cap, 1);
 		return;
 	}
 	to->text = mem_grow(to->text, to->len + from->len + 1, 1);

@@ -84,7 +84,7 @@ struct job_plan {
  * own each, compute and plan on the caller's; each sees the jobs one after another in `order`, while
  * the other stages work on neighbouring ones: at most two jobs are read or being read and wait for
  * compute, at most two are computed and not written.  With `workers` above 1 that many threads
- * compute different jobs, which are then written as they are done. */
+ * read and compute different jobs, which are then written as they are done. */
 struct batch_ops {
 	int (*plan)(void *tool, struct job *j, struct job_plan *p);
 	int (*read)(void *tool, struct job *j);
@@ -98,8 +98,8 @@ struct batch_ops {
 	size_t workers;	/* jobs computed at a time, each on a thread of its own; 0, 1: the caller's */
 };
 
-/* Runs the jobs, or with --dry-run prints one line each.  Tables are written whole at the end, in
- * list order, with the rows of the jobs that did not fail.  With --resume a job is skipped if its
+/* Runs the jobs, or with --dry-run prints one line each.  Tables grow beside their targets in list order as
+ * jobs end, and appear whole at the end with the rows of the jobs that did not fail.  With --resume a job is skipped if its
  * output is complete and was made by the same command (options that matter, input, manifest row,
  * device) and, where there are tables, its rows are in the journal FIRST_TABLE.journal, which every
  * run of several jobs keeps and removes at full success.  EXIT_DONE, or EXIT_FAILED after "3 of 120

@@ -1,5 +1,5 @@
 /* Three stages, each on its own thread, with a slot between neighbours: read -> [slot] -> compute
- * -> [slot] -> write. */
+ * -> [slot] -> write.  Several workers read for themselves, so that what one has read is in its caches. */
 #include "batch/batch.h"
 
 #include <pthread.h>
@@ -33,8 +33,12 @@ struct run {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	struct slot read, computed;
+	size_t begun;			/* jobs of `order` that a thread has taken */
 	bool stop;
 	size_t failed;
+	pthread_mutex_t table_lock;	/* taken before `lock` */
+	struct out **file;		/* [tables] the wanted ones, while they are written */
+	size_t listed;			/* jobs whose rows are in them, or that have none */
 };
 
 static void put(struct run *r, struct slot *s, struct job *j)
@@ -81,10 +85,77 @@ static int call(struct run *r, const char *name, int (*stage)(void *, struct job
 	return rc;
 }
 
+/* ---- tables */
+
+static int open_tables(struct run *r)
+{
+	const struct batch_spec *s = r->b->spec;
+
+	r->file = mem_new(s->n_tables, sizeof *r->file);
+	for (size_t t = 0; t < s->n_tables; t++) {
+		if (!s->tables[t].path)
+			continue;
+		r->file[t] = out_open(s->tables[t].path);
+		if (!r->file[t])
+			return -1;
+		fprintf(out_file(r->file[t]), "%s\n", s->tables[t].header);
+	}
+	return 0;
+}
+
+/* A failed write shows in the stream's error flag, which out_commit looks at. */
+static void list_rows(struct run *r, struct job *j)
+{
+	for (size_t t = 0; t < r->b->spec->n_tables; t++) {
+		if (r->file[t] && j->rows[t].len > 0)
+			fwrite(j->rows[t].text, 1, j->rows[t].len, out_file(r->file[t]));
+		csv_line_clear(&j->rows[t]);
+	}
+}
+
+static bool is_over(struct run *r, const struct job *j)
+{
+	bool over;
+
+	pthread_mutex_lock(&r->lock);
+	over = !j->mine || j->state != WAITING;
+	pthread_mutex_unlock(&r->lock);
+	return over;
+}
+
+/* Writes what is next in list order: rows are held only until the jobs before them are over. */
+static void list_next(struct run *r)
+{
+	const struct batch *b = r->b;
+
+	pthread_mutex_lock(&r->table_lock);
+	for (; r->listed < b->n && is_over(r, &b->jobs[r->listed]); r->listed++)
+		list_rows(r, &b->jobs[r->listed]);
+	pthread_mutex_unlock(&r->table_lock);
+}
+
+/* whole: the rows of all jobs that did not fail, else nothing */
+static int close_tables(struct run *r, bool whole)
+{
+	int rc = 0;
+
+	for (; whole && r->listed < r->b->n; r->listed++)
+		list_rows(r, &r->b->jobs[r->listed]);
+	for (size_t t = 0; r->file && t < r->b->spec->n_tables; t++)
+		if (!whole)
+			out_abort(r->file[t]);
+		else if (r->file[t] && out_commit(r->file[t]) != 0)
+			rc = -1;
+	free(r->file);
+	return rc;
+}
+
+/* ---- jobs */
+
 /* The job is over: whichever thread sees it last. */
 static void finish(struct run *r, struct job *j, int state)
 {
-	if (r->ops->done)
+	if (r->ops->done && state != KEPT)
 		r->ops->done(r->tool, j);
 	for (size_t t = 0; t < r->b->spec->n_tables; t++)
 		if (state == FAILED)
@@ -94,6 +165,7 @@ static void finish(struct run *r, struct job *j, int state)
 	r->failed += state == FAILED;
 	r->stop |= state == FAILED && common.fail_fast;
 	pthread_mutex_unlock(&r->lock);
+	list_next(r);
 	progress_step();
 }
 
@@ -158,22 +230,39 @@ static bool kept(struct run *r, struct job *j)
 
 /* ---- stages */
 
+/* The next job that nobody has taken; NULL: no more */
+static struct job *begin(struct run *r)
+{
+	struct job *j = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	if (!r->stop && r->begun < r->b->n_mine)
+		j = &r->b->jobs[r->b->order[r->begun++]];
+	pthread_mutex_unlock(&r->lock);
+	return j;
+}
+
+/* The next job that is to be computed, read; NULL: no more */
+static struct job *read_next(struct run *r)
+{
+	struct job *j;
+
+	while ((j = begin(r)) != NULL)
+		if (common.resume && kept(r, j))
+			finish(r, j, KEPT);
+		else if (call(r, "read", r->ops->read, j) != 0)
+			finish(r, j, FAILED);
+		else
+			break;
+	return j;
+}
+
 static void *read_all(void *user)
 {
 	struct run *r = user;
 
-	for (size_t k = 0; k < r->b->n_mine && !stopped(r); k++) {
-		struct job *j = &r->b->jobs[r->b->order[k]];
-
-		if (common.resume && kept(r, j)) {
-			j->state = KEPT;
-			progress_step();
-		} else if (call(r, "read", r->ops->read, j) != 0) {
-			finish(r, j, FAILED);
-		} else {
-			put(r, &r->read, j);
-		}
-	}
+	for (struct job *j; (j = read_next(r)) != NULL;)
+		put(r, &r->read, j);
 	put(r, &r->read, NULL);
 	return NULL;
 }
@@ -183,7 +272,7 @@ static void *compute_jobs(void *user)
 	struct run *r = user;
 	struct job *j;
 
-	while ((j = take(r, &r->read)) != NULL) {
+	while ((j = r->ops->workers > 1 ? read_next(r) : take(r, &r->read)) != NULL) {
 		if (stopped(r)) {
 			finish(r, j, WAITING);
 		} else if (call(r, "compute", r->ops->compute, j) != 0) {
@@ -231,60 +320,39 @@ static void *write_all(void *user)
 	return NULL;
 }
 
+/* Waits for the reader too, whose jobs nobody computes. */
+static int without_writer(struct run *r, pthread_t *reader)
+{
+	error("no thread to write with");
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_mutex_unlock(&r->lock);
+	if (!reader)
+		return -1;
+	for (struct job *j; (j = take(r, &r->read)) != NULL;)
+		finish(r, j, WAITING);
+	pthread_join(*reader, NULL);
+	return -1;
+}
+
 static int run_stages(struct run *r)
 {
+	bool ahead = r->ops->workers < 2;
 	pthread_t reader, writer;
-	int rc = -1;
-
-	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->moved, NULL);
-	progress_begin(verbosity == QUIET ? PROGRESS_NEVER : common.progress, r->b->n_mine);
-	if (pthread_create(&reader, NULL, read_all, r) != 0) {
-		error("no thread to read with");
-		goto done;
-	}
-	if (pthread_create(&writer, NULL, write_all, r) != 0) {
-		error("no thread to write with");
-		pthread_mutex_lock(&r->lock);
-		r->stop = true;
-		pthread_mutex_unlock(&r->lock);
-		for (struct job *j; (j = take(r, &r->read)) != NULL;)
-			finish(r, j, WAITING);
-		pthread_join(reader, NULL);
-		goto done;
-	}
-	compute_all(r);
-	pthread_join(reader, NULL);
-	pthread_join(writer, NULL);
-	rc = 0;
-done:
-	progress_end();
-	pthread_cond_destroy(&r->moved);
-	pthread_mutex_destroy(&r->lock);
-	return rc;
-}
-
-/* ---- tables */
-
-static int write_table(const struct batch *b, size_t t)
-{
-	const struct csv_line **line = mem_new(b->n, sizeof *line);
-	int rc;
-
-	for (size_t i = 0; i < b->n; i++)
-		line[i] = &b->jobs[i].rows[t];
-	rc = csv_save_lines(b->spec->tables[t].path, b->spec->tables[t].header, line, b->n);
-	free(line);
-	return rc;
-}
-
-static int write_tables(const struct batch *b)
-{
 	int rc = 0;
 
-	for (size_t t = 0; t < b->spec->n_tables; t++)
-		if (b->spec->tables[t].path && write_table(b, t) != 0)
-			rc = -1;
+	progress_begin(verbosity == QUIET ? PROGRESS_NEVER : common.progress, r->b->n_mine);
+	if (ahead && pthread_create(&reader, NULL, read_all, r) != 0) {
+		rc = error("no thread to read with");
+	} else if (pthread_create(&writer, NULL, write_all, r) != 0) {
+		rc = without_writer(r, ahead ? &reader : NULL);
+	} else {
+		compute_all(r);
+		if (ahead)
+			pthread_join(reader, NULL);
+		pthread_join(writer, NULL);
+	}
+	progress_end();
 	return rc;
 }
 
@@ -309,8 +377,6 @@ static int start_journal(struct run *r)
 	free(path);
 	return r->journal ? 0 : -1;
 }
-
-/* ---- a run */
 
 static int print_plans(struct batch *b, const struct batch_ops *ops, void *tool)
 {
@@ -358,9 +424,10 @@ static void sweep(const struct batch *b)
 
 int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const char *device)
 {
-	struct run r = { .b = b, .ops = ops, .tool = tool };
+	struct run r = { .b = b, .ops = ops, .tool = tool, .lock = PTHREAD_MUTEX_INITIALIZER,
+			 .moved = PTHREAD_COND_INITIALIZER, .table_lock = PTHREAD_MUTEX_INITIALIZER };
 	size_t over = 0;
-	bool whole = false;
+	bool listed = false, whole;
 
 	if (common.dry_run)
 		return print_plans(b, ops, tool);
@@ -371,7 +438,7 @@ int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const ch
 	}
 	if (common.resume)
 		sweep(b);
-	if (start_journal(&r) != 0 || run_stages(&r) != 0)
+	if (start_journal(&r) != 0 || open_tables(&r) != 0 || run_stages(&r) != 0)
 		goto done;
 	for (size_t i = 0; i < b->n; i++)
 		over += b->jobs[i].state == DONE || b->jobs[i].state == KEPT;
@@ -381,8 +448,9 @@ int batch_run(struct batch *b, const struct batch_ops *ops, void *tool, const ch
 		error("stopped at the first failure, %zu inputs are not done",
 		      b->n_mine - over - r.failed);
 	else if (over > 0 || b->n_mine == 0)
-		whole = write_tables(b) == 0 && r.failed == 0;
+		listed = true;
 done:
+	whole = close_tables(&r, listed) == 0 && listed && r.failed == 0;
 	journal_close(r.journal, whole);
 	return whole ? EXIT_DONE : EXIT_FAILED;
 }

@@ -326,8 +326,10 @@ void csv_put_text(struct csv_line *l, const char *s)
 
 void csv_put_digits(struct csv_line *l, double v, int digits)
 {
-	begin_cell(l);
-	reserve(l, DIGITS_SPACE);
+	reserve(l, 1 + DIGITS_SPACE);
+	if (l->started)
+		l->text[l->len++] = l->separator ? l->separator : ',';
+	l->started = true;
 	l->len += digits_put(l->text + l->len, digits, v);
 	l->text[l->len] = '\0';
 }
@@ -365,25 +367,15 @@ void csv_line_clear(struct csv_line *l)
 	*l = (struct csv_line){ 0 };
 }
 
-int csv_save_lines(const char *path, const char *header, const struct csv_line *const *line, size_t n)
+int csv_save(const char *path, const char *header, const char *text, size_t len)
 {
 	struct out *o = out_open(path);
-	FILE *f;
 
 	if (!o)
 		return -1;
-	f = out_file(o);
 	/* a failed write shows in the stream's error flag, which out_commit looks at */
-	fprintf(f, "%s\n", header);
-	for (size_t i = 0; i < n; i++)
-		if (line[i]->len > 0)
-			fwrite(line[i]->text, 1, line[i]->len, f);
+	fprintf(out_file(o), "%s\n", header);
+	if (len > 0)
+		fwrite(text, 1, len, out_file(o));
 	return out_commit(o);
-}
-
-int csv_save(const char *path, const char *header, const char *text, size_t len)
-{
-	struct csv_line all = { .text = (char *)text, .len = len };
-
-	return csv_save_lines(path, header, (const struct csv_line *const[]){ &all }, 1);
 }

@@ -52,7 +52,5 @@ void csv_line_clear(struct csv_line *l);
 /* header (comma-joined names) and text to path, atomically. 0 or -1.  (libcsv has taken the name
  * csv_write.) */
 int csv_save(const char *path, const char *header, const char *text, size_t len);
-/* The same with the texts of n lines, one after the other. */
-int csv_save_lines(const char *path, const char *header, const struct csv_line *const *line, size_t n);
 
 #endif

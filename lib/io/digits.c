@@ -23,36 +23,51 @@ static const uint64_t power5[] = { 1u, 5u, 25u, 125u, 625u, 3125u, 15625u, 78125
 				 59604644775390625u, 298023223876953125u, 1490116119384765625u,
 				 7450580596923828125u };	/* to 5^27, which 64 bits hold */
 
+/* 10^(i - MAX_TEN), rounded; decimal() corrects itself where the rounding matters */
+enum { MAX_TEN = 16 };
+static const double ten_to[] = { 1e-16, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6,
+				 1e-5,	1e-4,  1e-3,  1e-2,  1e-1,  1,	   1e1,	  1e2,	1e3,  1e4,  1e5,
+				 1e6,	1e7,   1e8,   1e9,   1e10,  1e11,  1e12,  1e13,	1e14, 1e15, 1e16 };
+
+/* floor(log10 |v|), or one off */
+static int exponent_of(uint64_t bits)
+{
+	int ten = (((int)(bits >> 52) - 1023) * 315653) >> 20;	/* log10 2 = 315653 / 2^20, rounded down */
+	double v;
+
+	memcpy(&v, &bits, sizeof v);
+	return ten >= -MAX_TEN && ten < MAX_TEN ? ten + (v >= ten_to[ten + 1 + MAX_TEN]) : ten;
+}
+
 /* |v| = *d 10^(*exponent - digits + 1), *d of exactly `digits` digits.  false: not within reach.  bits: those of |v|. */
 static bool decimal(uint64_t bits, int digits, uint64_t *d, int *exponent)
 {
-	int e = (int)(bits >> 52) - 1075, ten = ((e + 52) * 315653) >> 20;	/* log10 2 = 315653 / 2^20, rounded down */
+	int e = (int)(bits >> 52) - 1075, ten = exponent_of(bits);
 	uint64_t m = (bits & 0xfffffffffffff) | 0x10000000000000;
 
 	if (e == -1075)	/* subnormal */
 		return false;
 	for (int tries = 0; tries < 3; tries++) {
 		int q = digits - 1 - ten, shift = -(e + q);
-		wide p, rest, half;
+		uint64_t cut;
+		wide p;
 
 		if (q < 0 || q > MAX_POWER || shift < 1 || shift > 126)
 			return false;
 		p = (wide)m * power5[q < 27 ? q : 27];
 		if (q > 27)
 			p *= power5[q - 27];
+		cut = (uint64_t)(p >> shift);
 		if (p >> shift >= power10[digits]) {
 			ten++;
 			continue;
 		}
-		*d = (uint64_t)(p >> shift);
-		if (*d < power10[digits - 1]) {
+		if (cut < power10[digits - 1]) {
 			ten--;
 			continue;
 		}
-		half = (wide)1 << (shift - 1);
-		rest = p & ((half << 1) - 1);
-		if (rest > half || (rest == half && (*d & 1)))
-			*d += 1;
+		/* half to even; p < 2^53 5^32 and the half, at most 2^125, stay below 2^128 */
+		*d = (uint64_t)((p + ((wide)1 << (shift - 1)) - 1 + (cut & 1)) >> shift);
 		if (*d == power10[digits]) {
 			*d = power10[digits - 1];
 			ten++;
@@ -90,7 +105,7 @@ static char *put_fixed(char *to, const char *s, int n, int exponent)
 		return to + exponent + 1;
 	}
 	to[exponent + 1] = '.';
-	memcpy(to + exponent + 2, s + exponent + 1, (size_t)(n - exponent - 1));
+	memcpy(to + exponent + 2, s + exponent + 1, MAX_DIGITS);
 	return to + n + 1;
 }
 
@@ -98,21 +113,20 @@ static char *put_scientific(char *to, const char *s, int n, int exponent)
 {
 	int size = exponent < 0 ? -exponent : exponent;
 
-	*to++ = s[0];
-	if (n > 1)
-		*to++ = '.';
-	memcpy(to, s + 1, (size_t)(n - 1));
-	to += n - 1;
-	*to++ = 'e';
-	*to++ = exponent < 0 ? '-' : '+';
-	*to++ = (char)('0' + size / 10);
-	*to++ = (char)('0' + size % 10);
-	return to;
+	to[0] = s[0];
+	to[1] = '.';
+	memcpy(to + 2, s + 1, MAX_DIGITS);
+	to += n > 1 ? n + 1 : 1;
+	to[0] = 'e';
+	to[1] = exponent < 0 ? '-' : '+';
+	to[2] = (char)('0' + size / 10);
+	to[3] = (char)('0' + size % 10);
+	return to + 4;
 }
 
 size_t digits_put(char *to, int digits, double v)
 {
-	char s[3 * MAX_DIGITS], *at = to, *first = s + MAX_DIGITS - digits;
+	char s[3 * MAX_DIGITS] = { 0 }, *at = to, *first = s + MAX_DIGITS - digits;
 	uint64_t d, bits;
 	int exponent, n = digits;
 	bool minus;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { DIGITS_SPACE = 32 };
+enum { DIGITS_SPACE = 48 };	/* more than any text needs: pieces are copied in whole words */
 
 /* Writes what printf writes for "%.*g" with 1 to 17 digits, "nan" for every NaN, to `to` [DIGITS_SPACE] without a final zero.
  * Returns the length. */
