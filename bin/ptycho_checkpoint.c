@@ -11,6 +11,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "io/out.h"
 #include "io/tiffio.h"
 
 /* ---- folders */
@@ -175,26 +176,43 @@ static char *template_of(const char *place)
 	return mem_printf("%.*s.%s.XXXXXX", (int)(name - place), place, name);
 }
 
+/* The files of the folder, in the order they are written */
+static const char *const files[] = { "state.tif", "state.json", "log.csv" };
+enum { FILES = sizeof files / sizeof files[0] };
+
 int checkpoint_save(const struct job *j, struct chain_point *at, const struct csv_line *log)
 {
 	char *place = folder_of(j), *made = template_of(place), *state;
-	int rc = -1;
+	struct out_guard *folder, *inside[FILES] = { NULL };
+	int rc = 0;
 
 	state = mem_printf("{\"iteration\": %ld, \"stage\": %zu, \"engine\": \"%s\"}\n",
 			   at->p->iteration, at->stage, at->s->engine->name);
 	remove_leftovers(place);
-	if (!mkdtemp(made)) {
-		error("'%s': cannot write: %s", place, strerror(errno));
+	folder = out_folder(place, made);
+	for (int i = 0; folder && rc == 0 && i < FILES; i++) {
+		char *path = mem_printf("%s/%s", made, files[i]);
+
+		inside[i] = out_inside(path);
+		rc = inside[i] ? 0 : -1;
+		free(path);
+	}
+	if (!folder || rc != 0) {
+		rc = -1;
 		goto done;
 	}
 	chmod(made, 0755);
-	if (save_arrays(made, j, at) == 0 &&
-	    save_text(made, "state.json", state, strlen(state)) == 0 &&
-	    save_text(made, "log.csv", log->text ? log->text : "", log->len) == 0)
-		rc = put_in_place(made, place);
+	rc = save_arrays(made, j, at) != 0 || save_text(made, files[1], state, strlen(state)) != 0 ||
+	     save_text(made, files[2], log->text ? log->text : "", log->len) != 0 ||
+	     put_in_place(made, place) != 0 ? -1 : 0;
 	if (rc != 0)
 		remove_folder(made);
 done:
+	for (int i = 0; i < FILES; i++)
+		out_release(inside[i]);
+	if (folder && rc != 0)
+		rmdir(made);
+	out_release(folder);
 	free(state);
 	free(made);
 	free(place);

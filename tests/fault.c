@@ -5,6 +5,7 @@
  *                    clEnqueueNDRangeKernel; their kin count with them
  *   KILL=N           the program dies of SIGKILL at the N-th call that has to do with files, read
  *                    and opendir left out, before it happens; a write happens by half
+ *   KILL_SIGNAL=S    of that signal instead; where a thread blocks it, it comes later
  *   FAULT_MARK=FILE  is made when the one or the other happens
  *   FAULT_COUNT=FILE gets a line "CALL TIMES" for each at exit, "kill TIMES", and "largest BYTES":
  *                    the largest allocation that anyone asked for
@@ -66,6 +67,7 @@ static const struct {
 static atomic_long count[CALLS], changes, largest;
 static enum call chosen = CALLS;
 static long chosen_n, kill_n;
+static int kill_signal = SIGKILL;
 static uintptr_t from, to; /* code of the main executable */
 
 static int main_executable(struct dl_phdr_info *info, size_t size, void *unused)
@@ -95,6 +97,8 @@ __attribute__((constructor)) static void start(void)
 			chosen_n = atol(colon + 1);
 		}
 	kill_n = getenv("KILL") ? atol(getenv("KILL")) : 0;
+	if (getenv("KILL_SIGNAL"))
+		kill_signal = atoi(getenv("KILL_SIGNAL"));
 }
 
 static int open_raw(const char *path)
@@ -130,15 +134,19 @@ static int is_ours(const void *back)
 	return (uintptr_t)back >= from && (uintptr_t)back < to;
 }
 
-/* Is it now that the program has to die? */
+/* Is it now that the program has to die?  Other signals than SIGKILL are raised here. */
 static int dies(enum call c)
 {
-	return c >= WRITE && atomic_fetch_add(&changes, 1) + 1 == kill_n;
+	if (c < WRITE || atomic_fetch_add(&changes, 1) + 1 != kill_n)
+		return 0;
+	mark();
+	if (kill_signal != SIGKILL)
+		raise(kill_signal);
+	return kill_signal == SIGKILL;
 }
 
 static _Noreturn void die_here(void)
 {
-	mark();
 	raise(SIGKILL);
 	abort();
 }

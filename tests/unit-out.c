@@ -152,6 +152,33 @@ static void test_signal(int sig, const char *name)
 	   "%s removes both temporaries and leaves the older file", name);
 }
 
+/* The child makes a folder and one of two files in it, and dies of the signal or ends. */
+static void test_folder(int sig)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		char name[] = "f.XXXXXX", path[32];
+		struct out_guard *f = out_folder("f", name), *in, *later;
+
+		snprintf(path, sizeof path, "%s/later", name);
+		later = out_inside(path);
+		snprintf(path, sizeof path, "%s/in", name);
+		in = out_inside(path);
+		fclose(fopen(path, "w"));
+		if (!f || !in || !later || entries() != 2)
+			_exit(3);
+		if (sig)
+			raise(sig);
+		exit(0);
+	}
+	waitpid(pid, &status, 0);
+	ok(sig ? WIFSIGNALED(status) && WTERMSIG(status) == sig : status == 0,
+	   "a program with a folder of temporaries ends");
+	ok(entries() == 1, "%s removes it, too", sig ? "SIGTERM" : "exit");
+}
+
 /* A killed child's temporary goes, an open one and what only looks like one stay. */
 static void test_sweep(void)
 {
@@ -322,6 +349,8 @@ int main(int argc, char **argv)
 	test_signal(SIGTERM, "SIGTERM");
 	test_signal(SIGHUP, "SIGHUP");
 	test_signal(SIGPIPE, "SIGPIPE");
+	test_folder(SIGTERM);
+	test_folder(0);
 	test_sweep();
 	test_exit();
 	test_limit();

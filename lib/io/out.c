@@ -26,7 +26,7 @@
  * file can appear behind the handler's back. */
 enum { FREE, TAKEN, ARMED, DYING };
 enum { SLOTS = 64 };
-static struct slot {
+static struct out_guard {
 	_Atomic int state;
 	char path[PATH_MAX];
 } slots[SLOTS];
@@ -39,7 +39,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 struct out {
 	char *path;	   /* as given, for messages */
 	char *target;	   /* links resolved; "-" for stdout */
-	struct slot *slot; /* NULL: the temporary has no name and is copied at commit */
+	struct out_guard *slot; /* NULL: the temporary has no name and is copied at commit */
 	int fd;
 	FILE *file;
 };
@@ -55,6 +55,9 @@ static void remove_temporaries(void)
 		if (atomic_compare_exchange_strong(&slots[i].state, &armed, DYING))
 			unlink(slots[i].path);
 	}
+	for (int i = 0; i < SLOTS; i++) /* folders, now that their files are gone */
+		if (atomic_load(&slots[i].state) == DYING)
+			rmdir(slots[i].path);
 }
 
 /* What was there before: the default, or a handler that a library put there (LLVM does, under PoCL, when a
@@ -102,7 +105,7 @@ static _Noreturn void wait_for_the_end(void)
 		pause();
 }
 
-static struct slot *slot_take(void)
+static struct out_guard *slot_take(void)
 {
 	for (int i = 0; i < SLOTS; i++) {
 		int was = FREE;
@@ -119,7 +122,7 @@ static struct slot *slot_take(void)
 }
 
 /* The temporary is gone or renamed, unless the handler has the slot. */
-static void slot_release(struct slot *s)
+static void slot_release(struct out_guard *s)
 {
 	int armed = ARMED;
 
@@ -205,6 +208,56 @@ void out_sweep(const char *path)
 	if (d)
 		closedir(d);
 	free(folder);
+}
+
+/* A slot for the path; folder: made by mkdtemp, name is then its path.  Signals are blocked. */
+static struct out_guard *guard(const char *target, char *path, bool folder)
+{
+	struct out_guard *s = slot_take();
+
+	if (!s) {
+		error("'%s': %d outputs are open already, expected fewer", target, SLOTS);
+	} else if (strlen(path) >= sizeof s->path) {
+		error("'%s': name too long", target);
+	} else if (folder && !mkdtemp(path)) {
+		error("'%s': cannot write: %s", target, strerror(errno));
+	} else {
+		strcpy(s->path, path);
+		atomic_store(&s->state, ARMED);
+		return s;
+	}
+	if (s)
+		atomic_store(&s->state, FREE);
+	return NULL;
+}
+
+static struct out_guard *guard_unsignalled(const char *target, char *path, bool folder)
+{
+	sigset_t all, was;
+
+	pthread_once(&once, install);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	struct out_guard *s = guard(target, path, folder);
+
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return s;
+}
+
+struct out_guard *out_folder(const char *target, char *name)
+{
+	return guard_unsignalled(target, name, true);
+}
+
+struct out_guard *out_inside(const char *path)
+{
+	return guard_unsignalled(path, (char *)(uintptr_t)path, false);
+}
+
+void out_release(struct out_guard *g)
+{
+	if (g)
+		slot_release(g);
 }
 
 /* A file without a name, in the folder for temporaries. */

@@ -29,6 +29,14 @@ void out_abort(struct out *o);
 /* Removes the temporaries that killed programs left in the folder of path.  Those of programs that live are locked, and stay.  Says nothing. */
 void out_sweep(const char *path);
 
+/* The same end for a folder of temporaries.  Makes one of the name, whose end XXXXXX is replaced, and removes it when the program ends
+ * by exit() or a signal, if it is empty then.  NULL after reporting with `target`. */
+struct out_guard *out_folder(const char *target, char *name);
+/* A file in it, which is yet to be made, goes before.  NULL after reporting. */
+struct out_guard *out_inside(const char *path);
+/* The file or folder is the caller's from now on, or is gone.  Fine on NULL. */
+void out_release(struct out_guard *g);
+
 /* exit 2 message for a binary product on a terminal: "-" and isatty(stdout).  0, or -1 after
  * reporting */
 int out_check_binary(const char *path);
