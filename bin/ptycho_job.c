@@ -76,11 +76,31 @@ static size_t plan_extra(const struct work *w, const struct engine *e, size_t ro
 	return bytes;
 }
 
-/* Of the stage that needs the most; room: the largest batch; beside: what else the device holds. */
-static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t beside, size_t *room)
+/* Bytes of the exit waves that a stage keeps on the host (ptycho/waves.h): the state of dm and raar
+ * where it does not fit the device, what others can compute again where it is no larger than that. */
+static size_t waves_on_host(const struct work *w, const struct stage *s, const struct dev *d,
+			    bool fits)
+{
+	size_t bytes = mem_mul(w->frames.k,
+			       modes_most(w) * w->frames.n * w->frames.n * sizeof(float complex));
+
+	if (s->engine == &engine_dm || s->engine == &engine_raar)
+		return fits ? 0 : bytes;
+	if (s->engine == &engine_er && s->inner > 1)
+		return bytes;
+	return (s->engine == &engine_er || s->engine == &engine_mlgrad) && bytes <= dev_mem(d)
+		       ? bytes
+		       : 0;
+}
+
+/* Of the stage that needs the most; room: the largest batch; beside: what else the device holds;
+ * host: the most bytes of exit waves there. */
+static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t beside, size_t *room,
+				  size_t *host)
 {
 	struct ptycho_plan most = { 0 };
 
+	*host = 0;
 	*room = 1;
 	for (size_t i = 0; i < w->o->stages; i++)
 		if (w->o->stage[i].batch > *room)
@@ -96,6 +116,9 @@ static struct ptycho_plan plan_of(const struct work *w, struct dev *d, size_t be
 				    w->o->slices * w->canvas[0], w->canvas[1],
 				    e->name, *room, w->frames.u16 ? 2 : 4, mem);
 
+		size_t waves = waves_on_host(w, &w->o->stage[i], d, p.blocks == 1);
+
+		*host = waves > *host ? waves : *host;
 		p.work += extra;
 		if (i == 0 || p.blocks == 0 ||
 		    (most.blocks > 0 &&
@@ -167,7 +190,7 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 	struct ptycho_opts e = w->o->engine;
 	struct preflight f;
 	struct ptycho_plan plan;
-	size_t room, beside;
+	size_t room, beside, host;
 
 	if (regular_bytes(w, t->d, &beside) != 0 || work_probe(w, j->input, t->d, true) != 0)
 		return -1;
@@ -175,7 +198,7 @@ static int begin(struct tool *t, struct job *j, struct ptycho *p)
 			 w->probe);
 	preflight_say(j->input, &f);
 	say_sampling(w, j->input);
-	plan = plan_of(w, t->d, beside, &room);
+	plan = plan_of(w, t->d, beside, &room, &host);
 	if (plan.blocks == 0)
 		return error("'%s': needs %zu bytes on the device for one frame at a time, "
 			     "expected at most the %zu of "
@@ -381,7 +404,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 	enum verbosity said = verbosity;
 	struct preflight f;
 	struct ptycho_plan p;
-	size_t room, beside;
+	size_t room, beside, host;
 	int rc = -1;
 
 	if (work_read(j->input, &t->o[j->index], &w) != 0 ||
@@ -393,7 +416,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 		verbosity = VERBOSE;
 	preflight_say(j->input, &f);
 	verbosity = said;
-	p = plan_of(&w, t->d, beside, &room);
+	p = plan_of(&w, t->d, beside, &room, &host);
 	*to = (struct job_plan){ .type = w.frames.u16 ? DT_U16 : DT_F32,
 				 .nz = w.frames.k,
 				 .ny = w.frames.n,
@@ -401,7 +424,7 @@ static int plan(void *tool, struct job *j, struct job_plan *to)
 				 .device_bytes = p.fixed + p.work + p.frames,
 				 .blocks = p.blocks };
 	to->host_bytes = w.frames.pages * w.frames.n * w.frames.n * dtype_size(to->type) +
-			 w.canvas[0] * w.canvas[1] * (w.o->slices * 24 + 4);
+			 w.canvas[0] * w.canvas[1] * (w.o->slices * 24 + 4) + host;
 	rc = p.blocks > 0
 		     ? 0
 		     : error("'%s': needs %zu bytes on the device for one frame at a time, "

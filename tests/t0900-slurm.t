@@ -132,15 +132,15 @@ END
 ok 'a task killed by SIGKILL in the middle and requeued ends with the same bytes' '
 	cd killed && mkdir out && submit 1-2 job && [ -s was_killed ] && cd .. && mkdir half && cd half && mkdir out &&
 	for i in 0 1; do '"$recon"' --shard $i/2 || exit 1; done && cd .. && equal half/out killed/out 40'
-scans='ptychorecon -q --probe disc:0.15625,0.012,1.5 -a lsqml:200 --checkpoint 5 --list ../scans.csv -O out'
+options='-q --probe disc:0.15625,0.012,1.5 -a lsqml:200'
 ok 'six scans of ptychorecon, a row each' '
 	echo frames,positions,modes >scans.csv && for k in 0 1 2 3 4 5; do ptychosim -q --frames 36 --size 32 --step 4 --seed $k -o scan$k && echo "scan${k}_dp.tif,scan${k}_pos.csv,$((k % 3 + 1))" >>scans.csv || exit 1; done
-	mkdir -p scans/out tasks/out && cd scans && '"$scans"
+	mkdir -p scans/out tasks && cd scans && ptychorecon '"$options --list ../scans.csv -O out"
 cat >tasks/job <<END
 #!/bin/bash
-run() { $scans --shard slurm --resume; }
+run() { exec "$srcdir/examples/slurm/ptychorecon.sbatch" ../scans.csv out $options --checkpoint 5; }
 if [ "\$SLURM_ARRAY_TASK_ID" = 1 ] && [ ! -e was_killed ]; then
-	$scans --shard slurm --resume &
+	run &
 	until [ -e out/scan4_dp.ckpt/state.json ]; do sleep 0.01; done
 	kill -9 \$!
 	ls -A out >was_killed
@@ -149,7 +149,7 @@ if [ "\$SLURM_ARRAY_TASK_ID" = 1 ] && [ ! -e was_killed ]; then
 fi
 run
 END
-ok 'an array of 3 tasks, one killed within its second scan and requeued, gives the same bytes, but for the seconds in the logs' '
+ok 'the array job of examples/slurm on them, of 3 tasks, one killed within its second scan and requeued, gives the same bytes, but for the seconds in the logs' '
 	cd tasks && submit 0-2 job && grep -q scan4_dp.ckpt was_killed && cd .. && sed -i "s/,[^,]*$//" scans/out/*_log.csv tasks/out/*_log.csv && equal scans/out tasks/out 36'
 ok 'outside an array job --shard slurm is an error that names the variable' "cd single && ! $recon --shard slurm && grep SLURM_ARRAY_TASK_ID ../err"
 done_testing

@@ -173,6 +173,12 @@ for a in epie wasp lsqml mlgrad ml dm er; do
 			base x -a $a:2 --watchdog off \$more --mem \$n && rm x_* || exit 1
 		done"
 done
+ok 'and to it with a probe that changes, with slices, and with modes that come and go' "
+	for more in '-a lsqml:2 --opr 3' '-a lsqml:2 --energy 12.4 --pixel 5e-9 --slices 3 --slice-spacing 1e-5' '-a lsqml:2,wasp:2:modes=3,dm:2:modes=2'; do
+		n=\$(base x \$more --watchdog off --dry-run | sed 's/.*host, \([0-9]*\) on.*, 1 block\$/\1/') && base x \$more --watchdog off --mem \$n && rm x_* || exit 1
+	done"
+ok 'exit waves that do not fit the device are the host'"'"'s in the plan: 8 bytes for each pixel of a frame' \
+	"figures() { base x -a dm:1 --dry-run \"\$@\" | sed 's/.*: \([0-9]*\) bytes on the host, \([0-9]*\) on.*/\1 \2/'; } && set -- \$(figures) && set -- \$1 \$(figures --mem \$((\$2 - 1))) && [ \$((\$2 - \$1)) = \$((8 * 25 * 32 * 32)) ]"
 if slow; then
 	ok 'spoilt tables of positions never end it by a signal' '
 		for n in $(seq 40); do

@@ -12,19 +12,8 @@ alike() {	# STEM STEM
 # Runs of the same command write to the same STEM: each in a folder of its own.
 run() { (mkdir -p "$1" && cd "$1" && ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif); }
 killed() {	# DIR ARGS: kills when the first checkpoint is there, which the rest has to start from
-	local try
-	for try in 1 2 3 4 5; do	# again where all was over before the signal
-		rm -rf "$1"
-		(mkdir -p "$1" && cd "$1" && perl -e 'my $pid = fork; exec @ARGV unless $pid; select undef, undef, undef, 0.001 until -e "r.ckpt/state.json" || waitpid($pid, 1) > 0;
-		select undef, undef, undef, rand 0.02; kill KILL => $pid; waitpid $pid, 0' \
-		ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif)
-		[ ! -e "$1/r.ckpt/state.json" ] || [ -e "$1/r_object.tif" ] || break
-	done
-	if [ ! -e "$1/r.ckpt/state.json" ] || [ -e "$1/r_object.tif" ]; then
-		echo "over before the signal, $try times"
-		return 1
-	fi
-	(cd "$1" && ptychorecon --verbose --resume -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif 2>said; grep 'goes on after iteration' said)
+	(mkdir -p "$1" && cd "$1" && killed_at r.ckpt/state.json ptychorecon -q -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif && [ ! -e r_object.tif ] &&
+		ptychorecon --verbose --resume -p ../s_pos.csv --probe ../probe.tif "${@:2}" -o r ../s_dp.tif 2>said && grep 'goes on after iteration' said)
 }
 whole() { [ -z "$(find "$1" -name '*.ckpt*')" ] && [ "$(find "$1" -name '.*' ! -name '.*.tmp' -type f | wc -l)" = 0 ]; }
 times=$(slow && echo 2 || echo 1)
@@ -39,13 +28,52 @@ slow && for more in '--modes 2 --mode-power 0.1' '--subpixel fourier --refine-po
 		"run 'want$more' -a lsqml:60 $more && killed 'kill$more' -a lsqml:60 --checkpoint 10 $more && alike 'want$more/r' 'kill$more/r'"
 done
 
+# Killed again and again, each time up to four iterations and a moment after the last one, a moment after it has begun, or while it writes
+# what comes out; then left alone.
+storm() {	# SEED KILLS ARGS
+	perl -e '
+		my ($seed, $kills, @run) = @ARGV;
+		my ($last, $n) = (0, 0);
+		sub done { if (open my $f, "<", "r.ckpt/state.json") { $last = $1 if (<$f> // "") =~ /"iteration": (\d+)/ } $last }
+		srand $seed;
+		while (1) {
+			my $to = done() + int rand 5;
+			my $late = rand($to > $last ? 0.03 : 0.3);
+			my $pid = fork;
+			unless ($pid) { exec @run; exit 127 }
+			if ($n < $kills) {
+				my $over = 0;
+				select undef, undef, undef, 0.0005 until $over = waitpid($pid, 1) > 0 or done() >= $to;
+				select undef, undef, undef, $late;
+				kill KILL => $pid unless $over;
+				$over or waitpid $pid, 0;
+			} else { waitpid $pid, 0 }
+			last if $? == 0;
+			die "status $?\n" if $? != 9;
+			print "killed after iteration $last\n";
+			$n++;
+		}
+		die "over after $n kills, expected $kills\n" if $n < $kills;' "$@"
+}
+kills=$([ -n "${TESTS_LONG:-}" ] && echo 40 || echo 6)
+each=$((2 * kills))
+chain="-a wasp:$each,lsqml:$each:compact=1:modes=2,ml:$each:modes=1 --refine-positions 2"
+again() { printf '%q ' ptychorecon -p ../s_pos.csv --probe ../probe.tif "$@" --checkpoint 1 --resume -o r ../s_dp.tif; }
+# shellcheck disable=SC2086
+ok "killed $kills times at any instant, and left alone: the bytes of a run that nobody disturbed" \
+	"run want-storm $chain && mkdir storm && cd storm && storm \${TESTS_SEED:-7} $kills $(again -q $chain) && cd .. && alike want-storm/r storm/r && whole storm"
+short='-a wasp:9,lsqml:9:compact=1'
+for f in log.csv frames.csv positions.csv probe.tif; do	# in this order, then the object
+	slow || [ $f = probe.tif ] || continue
+	# shellcheck disable=SC2086
+	ok "killed when the output $f is there" \
+		"rm -rf late && mkdir late && cd late && killed_at r_$f $(again -q $short) && [ ! -e r_object.tif ] && $(again --verbose $short) && says 'goes on after iteration 16' && cd .. &&
+		 { [ -e want-late ] || run want-late $short; } && alike want-late/r late/r && whole late"
+done
+
 # ---- what is in it
 mkdir here
-(cd here && exec ptychorecon -q -p ../s_pos.csv --probe ../probe.tif -a dm:100000 --checkpoint 5 -o r ../s_dp.tif) &
-pid=$!
-for _ in $(seq 300); do [ ! -e here/r_preview.png ] || break; sleep 0.1; done	# it is written after the checkpoint
-kill -KILL $pid
-wait $pid
+(cd here && killed_at r_preview.png ptychorecon -q -p ../s_pos.csv --probe ../probe.tif -a dm:100000 --checkpoint 5 -o r ../s_dp.tif)	# it is written after the checkpoint
 ok 'a checkpoint is a folder: arrays as pages of a TIFF, the iteration, the log; and a preview' \
 	"grep '^{\"iteration\": [0-9]*[05], \"stage\": 0, \"engine\": \"dm\"}' here/r.ckpt/state.json && [ \$(tail -1 here/r.ckpt/log.csv | cut -d, -f3) = dm ] &&
 	 [ -e here/r.ckpt/state.tif ] && [ -e here/r_preview.png ] && [ ! -e here/r_object.tif ]"

@@ -28,7 +28,7 @@ ok 'where there is none, little is found: the object stays as good' \
 	 less \$(left some) \$(awk -v v=\$(left none) 'BEGIN { print 1.1 * v }')"
 ok 'the same bytes for one thread and in little memory' "recon -a wasp:8 --background estimate:2 -o a && recon -a wasp:8 --background estimate:2 --threads 1 -o b1 && cmp a_object.tif b1_object.tif && cmp a_background.tif b1_background.tif"
 ok 'a run that was interrupted goes on to the same background' \
-	"(ulimit -t 100; mkdir i && cd i && perl -e 'my \$pid = fork; exec @ARGV unless \$pid; select undef, undef, undef, 0.001 until -e \"with-wasp:25.ckpt/state.json\" || waitpid(\$pid, 1) > 0; kill KILL => \$pid; waitpid \$pid, 0' ptychorecon -q -p ../s_pos.csv --probe ../s_probe0.tif -a wasp:25 --background estimate --checkpoint 2 -o with-wasp:25 ../s_dp.tif
+	"(ulimit -t 100; mkdir i && cd i && killed_at with-wasp:25.ckpt/state.json ptychorecon -q -p ../s_pos.csv --probe ../s_probe0.tif -a wasp:25 --background estimate --checkpoint 2 -o with-wasp:25 ../s_dp.tif
 	  ptychorecon --verbose --resume -p ../s_pos.csv --probe ../s_probe0.tif -a wasp:25 --background estimate --checkpoint 2 -o with-wasp:25 ../s_dp.tif 2>said && grep 'goes on after iteration' said && tiffdiff with-wasp:25_background.tif ../with-wasp:25_background.tif)"
 ok 'a page of another size is refused'	"exits 1 recon --background s_probe0.tif -o x && says '64x64'"
 ok 'negative photons are refused'		"ptychosim -q --frames 1 --size 64 --photons 1 --noise none --type f32 -o n && exits 1 recon --background with-wasp:25_probe.tif -o x"

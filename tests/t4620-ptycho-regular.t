@@ -40,8 +40,7 @@ ok 'all of them: the same bytes for one thread, another work-group and in little
 	 few -a wasp:6,dm:3,ml:3 $all --mem 900k --work-group 8 -o three && alike one three"
 ok 'and for a run that was killed and goes on' \
 	"mkdir -p want kill && cd kill && mv ../few_* . && cp few_* ../want && run() { ptychorecon -q -p few_pos.csv --probe few_probe0.tif -a wasp:60,ml:40 --smooth 0.7,2 --tv 0.02,3 --notch --checkpoint 5 \"\$@\" -o r few_dp.tif; } &&
-	 (cd ../want && run) && perl -e 'my \$pid = fork; exec @ARGV unless \$pid; select undef, undef, undef, 0.1 while !-e \"r.ckpt/state.json\" && kill 0, \$pid; kill KILL => \$pid; waitpid \$pid, 0' \
-		ptychorecon -q -p few_pos.csv --probe few_probe0.tif -a wasp:60,ml:40 --smooth 0.7,2 --tv 0.02,3 --notch --checkpoint 5 -o r few_dp.tif; [ -e r.ckpt ] && [ ! -e r_object.tif ] && run --resume && alike r ../want/r; rc=\$?; mv few_* ..; exit \$rc"
+	 (cd ../want && run) && killed_at r.ckpt/state.json ptychorecon -q -p few_pos.csv --probe few_probe0.tif -a wasp:60,ml:40 --smooth 0.7,2 --tv 0.02,3 --notch --checkpoint 5 -o r few_dp.tif && [ ! -e r_object.tif ] && run --verbose --resume && says 'goes on after iteration' && alike r ../want/r; rc=\$?; mv few_* ..; exit \$rc"
 ok 'bounds of the object hold after all of them' \
 	"few -a wasp:6 --no-gauge --amplitude 0.9,1 $all --write-phase -o bound && few -a wasp:6 --no-gauge $all --write-phase -o free && for o in bound free; do tiffstat \$o\_phase.tif | head -1 | cut -d' ' -f4; done | paste -sd' ' >most &&
 	 awk '{ print; exit !(\$1 <= 1.000001 && \$2 > 1.01) }' most"

@@ -30,13 +30,18 @@ ok 'are the six single runs, pixel by pixel and row by row' \
 	'for k in 0 1 2 3 4 5; do single $k && alike want/out/r$k single/out/r$k pixels || exit 1; done && [ "$(tail -1 want/out/r1_log.csv | cut -d, -f1)" = final ] && grep -q ,dm, want/out/r1_log.csv && grep -q ,rpie, want/out/r2_log.csv'
 ok 'two shards take every second row, and are the same bytes' \
 	'list shards --shard 0/2 && [ "$(made shards)" = "0 2 4" ] && list shards --shard 1/2 && six shards'
+example() {	# I: task I of 2
+	(cd example && env SLURM_ARRAY_TASK_ID="$1" SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_COUNT=2 SLURM_ARRAY_TASK_STEP=1 "$srcdir/examples/slurm/ptychorecon.sbatch" stems.csv all -q "${all[@]}")
+}
+ok 'so do the tasks of examples/slurm/ptychorecon.sbatch, each stem beside the others: the same pixels' \
+	'mkdir example && cp s?_*.* example && { head -1 jobs.csv | cut -d, -f1-3,5-; for k in 0 1 2; do row $k | cut -d, -f1-3,5-; done; } >example/stems.csv && example 0 && [ ! -e example/all/s1_dp_object.tif ] && example 1 &&
+	 for k in 0 1 2; do alike want/out/r$k example/all/s${k}_dp pixels || exit 1; done'
 ok 'done, nothing is done again with --resume' \
 	'was=$(inode shards/out/r3_object.tif) && list shards --resume && [ "$was" = "$(inode shards/out/r3_object.tif)" ] && six shards'
 # killed DIR FILE ARGS...: SIGKILL as soon as the file is there
 killed() {
 	(mkdir -p "$1/out" && cp -n s?_*.* jobs.csv "$1" && cd "$1" &&
-		perl -e 'my ($file, @run) = @ARGV; my $pid = fork; exec @run unless $pid; select undef, undef, undef, 0.005 while !-e $file && kill 0, $pid; kill KILL => $pid; waitpid $pid, 0; exit($? == 9 ? 0 : 1)' \
-			"$2" ptychorecon -q "${all[@]}" --list jobs.csv "${@:3}")
+		killed_at "$2" ptychorecon -q "${all[@]}" --list jobs.csv "${@:3}")
 }
 ok 'killed after the third row and resumed: the same bytes, the rows that were done are left' \
 	'killed k out/r2_object.tif && [ ! -e k/out/r5_object.tif ] && was=$(inode k/out/r0_object.tif) && list k --resume && six k && [ "$was" = "$(inode k/out/r0_object.tif)" ]'
