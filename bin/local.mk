@@ -24,3 +24,4 @@ bin_ptychosim_SOURCES = bin/ptychosim.c bin/ptychosim.h bin/ptychosim_job.c bin/
 PTYCHO_FILES = bin/ptycho_options.c bin/ptycho_options.h bin/ptycho_chain.c bin/ptycho_scan.c bin/ptycho_scan.h bin/device.c bin/device.h
 bin_PROGRAMS += bin/ptychorecon
 bin_ptychorecon_SOURCES = bin/ptychorecon.c bin/ptychorecon.h bin/ptycho_job.c bin/ptycho_checkpoint.c bin/ptycho_checkpoint.h bin/ptycho_read.c bin/ptycho_write.c bin/ptycho_orientation.c bin/ptycho_regular.c $(PTYCHO_FILES)
+dist_bin_SCRIPTS = bin/scopeline-check

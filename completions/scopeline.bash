@@ -50,7 +50,7 @@ _scopeline() {
 
 # A link with a tool's name completes that tool; the script itself, sourced by hand, completes all of them.
 if [[ ${BASH_SOURCE[0]##*/} == scopeline.bash ]]; then
-	complete -F _scopeline tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes ptychofrc ptychorecon ptychosim
+	complete -F _scopeline tiltrecon tiltsim granularity zernike intensity tvloss tvdenoise kplanes ptychofrc ptychorecon ptychosim scopeline-check
 else
 	complete -F _scopeline "${BASH_SOURCE[0]##*/}"
 fi

@@ -11,3 +11,4 @@ dist_man_MANS += man/kplanes.1
 dist_man_MANS += man/ptychofrc.1
 dist_man_MANS += man/ptychorecon.1
 dist_man_MANS += man/ptychosim.1
+dist_man_MANS += man/scopeline-check.1

@@ -27,6 +27,7 @@ TOOL_TESTS += tests/t0100-usage.t
 TOOL_TESTS += tests/t0101-bad-input.t
 TOOL_TESTS += tests/t0102-batch.t
 TOOL_TESTS += tests/t0103-devices.t
+TOOL_TESTS += tests/t0104-check.t
 TOOL_TESTS += tests/t0900-slurm.t
 TOOL_TESTS += tests/t1000-tilt-golden.t
 TOOL_TESTS += tests/t1001-tilt-same.t
