@@ -190,6 +190,7 @@ TOOL_TESTS += tests/t0910-faults.t
 TOOL_TESTS += tests/t0911-fuzz.t
 TOOL_TESTS += tests/t0913-fault-lists.t
 TOOL_TESTS += tests/t0914-fault-kill.t
+TOOL_TESTS += tests/t0916-cold-cache.t
 EXTRA_DIST += tests/fault.c tests/faults.sh tests/faultlists.sh
 if !SANITIZE
 check_DATA += tests/fault.so
