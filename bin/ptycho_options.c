@@ -152,8 +152,8 @@ const struct opt ptycho_options[] = {
 	{ OPT_CHOICE, "orthogonalise", .choice = &opts.engine.orthogonalise,
 	  .choices = "every|end|off", .initial = "every",
 	  .help = "modes; dm, raar and ml: at the end of their stage at the earliest" },
-	{ OPT_TEXT, "refine-positions", .text = &opts.refine, .arg = "START[,STEP[,LIMIT[,CLIP]]]",
-	  .note = "off", .help = "from an iteration on; step 1, walk 4 px, change 0.5 px" },
+	{ OPT_TEXT, "refine-positions", .text = &opts.refine, .arg = "START[,STEP[,LIMIT[,CLIP[,COARSE]]]]",
+	  .note = "off", .help = "from an iteration on; step 1, walk 4 px, change 0.5 px, smoothed by 0 px" },
 	{ OPT_FLAG, "refine-affine", .flag = &opts.engine.refine.affine,
 	  .help = "and drawn to an affine image of those given" },
 	{ OPT_FLAG, "intensity", .flag = &opts.engine.intensity,
@@ -255,14 +255,15 @@ static int take_object(struct recon_options *o)
 
 static int take_refine(struct recon_options *o)
 {
-	double v[4] = { 0, 1, 4, 0.5 };
+	double v[5] = { 0, 1, 4, 0.5, 0 };
 
 	o->engine.refine.on = o->refine != NULL;
 	if (o->engine.refine.affine && !o->refine)
 		return error("'--refine-affine': no --refine-positions, expected both");
-	if (o->refine && (numbers(o->refine, 4, false, v) < 0 || v[0] < 0 || v[0] != floor(v[0]) ||
-			  v[0] > 1e6 || v[1] <= 0 || v[2] <= 0 || v[2] > 4096 || v[3] <= 0))
-		return error("'--refine-positions': '%s', expected START[,STEP[,LIMIT[,CLIP]]], a "
+	if (o->refine && (numbers(o->refine, 5, false, v) < 0 || v[0] < 0 || v[0] != floor(v[0]) ||
+			  v[0] > 1e6 || v[1] <= 0 || v[2] <= 0 || v[2] > 4096 || v[3] <= 0 ||
+			  v[4] < 0 || v[4] > 4096))
+		return error("'--refine-positions': '%s', expected START[,STEP[,LIMIT[,CLIP[,COARSE]]]], a "
 			     "whole number of 0 to "
 			     "1000000 and others above 0",
 			     o->refine);
@@ -270,6 +271,7 @@ static int take_refine(struct recon_options *o)
 	o->engine.refine.step = v[1];
 	o->engine.refine.limit = v[2];
 	o->engine.refine.clip = v[3];
+	o->engine.refine.coarse = v[4];
 	return 0;
 }
 

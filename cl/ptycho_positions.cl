@@ -14,9 +14,9 @@ kernel void positions_window(global float2 *restrict to, global const float2 *re
 		 vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x));
 }
 
-/* to = 2 pi i u_axis F / n^2 */
+/* to = 2 pi i u_axis exp(-2 pi^2 sigma^2 |u|^2) F / n^2 */
 kernel void positions_slope(global float2 *restrict to, global const float2 *restrict F, int n,
-			    int count, int axis)
+			    int count, int axis, float sigma)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
@@ -25,11 +25,13 @@ kernel void positions_slope(global float2 *restrict to, global const float2 *res
 	size_t at = ((size_t)b * n + r) * n + x;
 	float scale = 6.28318531f / ((float)n * n) / n;
 	vi c = x + LANE;
-	vf u = axis ? vi_float(CHOOSE(c < (n + 1) / 2, c, c - n))
-		    : vf_set(r < (n + 1) / 2 ? r : r - n);
+	vf h = vi_float(CHOOSE(c < (n + 1) / 2, c, c - n)),
+	   k = vf_set(r < (n + 1) / 2 ? r : r - n), u = axis ? h : k;
 	vc v = vc_load(F + at, n - x), w;
 
 	u = scale * u;
+	if (sigma > 0)
+		u *= exp(-19.7392088f * sigma * sigma / ((float)n * n) * (h * h + k * k));
 	w.x = -u * v.y;
 	w.y = u * v.x;
 	vc_store(to + at, n - x, w);

@@ -201,6 +201,7 @@ tests/fault.so: tests/fault.c tests/$(am__dirstamp)
 TOOL_TESTS += tests/t4620-ptycho-regular.t
 TOOL_TESTS += tests/t4630-ptycho-list.t
 TOOL_TESTS += tests/t4640-ptycho-modes.t
+TOOL_TESTS += tests/t4650-ptycho-positions.t
 check_PROGRAMS += tests/unit-ptycho-regular
 tests_unit_ptycho_regular_SOURCES = tests/unit-ptycho-regular.c tests/ptycho_fixture.c tests/ptycho_fixture.h
 # Fuzz targets, for `.ci/run fuzz` (tests/fuzz/run); driver.c makes a program of each without clang.

@@ -12,6 +12,8 @@
 	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
 			   { dev_columns((p)->d, 16), 8, 1 } })
 
+enum { HALVED_IN = 20 }; /* iterations */
+
 struct positions {
 	struct buf *window;	     /* [room][n][n] complex64: transform of the object there */
 	struct buf *slope;	     /* the same: its derivative; p->scratch if there is one */
@@ -71,6 +73,16 @@ static bool refining(const struct ptycho *p)
 	return p->o.refine.on && p->iteration >= p->o.refine.start;
 }
 
+/* Width in px of the Gaussian that slopes are smoothed by: windows far off are led by what is large
+ * in the object, and the rest comes in as it falls. */
+static double smoothing(const struct ptycho *p)
+{
+	double sigma = p->o.refine.coarse *
+		       exp2(-(double)(p->iteration - p->o.refine.start) / HALVED_IN);
+
+	return sigma < 0.3 ? 0 : sigma;
+}
+
 int positions_batch(struct ptycho *p, struct buf *chi, struct buf *probes)
 {
 	double(*sum)[8];
@@ -89,7 +101,7 @@ int positions_batch(struct ptycho *p, struct buf *chi, struct buf *probes)
 		goto done;
 	for (int a = 0; a < 2; a++) {
 		if (dev_run(p->d, "positions_slope", PLANES(p), ARG(q->slope), ARG(q->window),
-			    INT(p->n), INT(p->count), INT(a)) != 0 ||
+			    INT(p->n), INT(p->count), INT(a), FLOAT(smoothing(p))) != 0 ||
 		    model_planes(p, q->slope, FFT_BACKWARD) != 0 ||
 		    sums(p, q->slope, probes, chi, false, sum) != 0)
 			goto done;

@@ -12,7 +12,8 @@
 #include "ptycho/model.h"
 
 /* G_a = w_k P ifft(2 pi i u_a fft(O window)); keeps n_ka = Re sum G* chi and p_ka = sum |G|^2 of
- * the batch's frames.  From iteration o.refine.start on. */
+ * the batch's frames.  From iteration o.refine.start on.  Coarse to fine: the object is smoothed by
+ * a Gaussian of o.refine.coarse px there, half as wide every 20 iterations, none below 0.3. */
 int positions_batch(struct ptycho *p, struct buf *chi, struct buf *probes);
 
 /* d = step 2 n / (p + max_k p), clipped to min(clip, 10 MAD) per axis, minus its mean without 5 %

@@ -29,7 +29,7 @@ struct ptycho_opts {
 	struct {
 		bool on, affine;
 		long start;
-		double step, limit, clip;
+		double step, limit, clip, coarse;
 	} refine;			/* positions */
 	long log_every;			/* for engines whose errors cost transforms */
 	struct optics optics;
