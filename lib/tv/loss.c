@@ -1,4 +1,4 @@
-/* Launches of cl/tv.cl and the sums of what they leave. */
+/* Launches of cl/tv_sq.cl, tv_l1.cl, tv_iso.cl, tv_any.cl and the sums of what they leave. */
 #include "tv/loss.h"
 
 #include <math.h>
@@ -41,8 +41,12 @@ size_t tv_bytes(struct dev *d, const struct tv_opts *o, size_t ny, size_t nx)
 
 int tv_init(struct tv *t, struct dev *d, const struct tv_opts *o, size_t ny, size_t nx)
 {
+	static const char *const program[] = {
+		[TV_SQ] = "tv_sq", [TV_ISO] = "tv_iso", [TV_L1] = "tv_l1", [TV_PLANE] = "tv_sq"
+	};
+
 	shape(t, d, o, ny, nx);
-	if (dev_load(d, o->wrap || o->skip ? "tv_any" : "tv") != 0)
+	if (dev_load(d, o->wrap || o->skip ? "tv_any" : program[o->kind]) != 0)
 		return -1;
 	t->part = buf_new(d, part_bytes(t));
 	t->counts = t->part ? buf_new(d, count_bytes(t)) : NULL;
