@@ -12,3 +12,4 @@ bench_tv_SOURCES = bench/tv.c
 EXTRA_DIST += bench/features
 EXTRA_DIST += bench/ptycho
 EXTRA_DIST += bench/scaling bench/SCALING.md bench/scaling.csv bench/scaling.svg
+EXTRA_DIST += bench/profiles
