@@ -6,6 +6,7 @@
  *   KILL=N           the program dies of SIGKILL at the N-th call that has to do with files, read
  *                    and opendir left out, before it happens; a write happens by half
  *   KILL_SIGNAL=S    of that signal instead; where a thread blocks it, it comes later
+ *   LEAK=1           1000 bytes are allocated and forgotten, for who looks whether that is seen
  *   FAULT_MARK=FILE  is made when the one or the other happens
  *   FAULT_COUNT=FILE gets a line "CALL TIMES" for each at exit, "kill TIMES", and "largest BYTES":
  *                    the largest allocation that anyone asked for
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -96,6 +98,12 @@ __attribute__((constructor)) static void start(void)
 			chosen = c;
 			chosen_n = atol(colon + 1);
 		}
+	if (getenv("LEAK")) {
+		void *volatile lost = malloc(1000);
+
+		lost = NULL;
+		(void)lost;
+	}
 	kill_n = getenv("KILL") ? atol(getenv("KILL")) : 0;
 	if (getenv("KILL_SIGNAL"))
 		kill_signal = atoi(getenv("KILL_SIGNAL"));
@@ -189,7 +197,7 @@ static struct {
 	void *(*malloc)(size_t);
 	void *(*calloc)(size_t, size_t);
 	void *(*realloc)(void *, size_t);
-	void *(*aligned_alloc)(size_t, size_t);
+	void *(*memalign)(size_t, size_t);
 } use = { __libc_malloc, __libc_calloc, __libc_realloc, __libc_memalign };
 
 static void find_allocators(void)
@@ -202,7 +210,7 @@ static void find_allocators(void)
 	use.malloc = NEXT(malloc);
 	use.calloc = NEXT(calloc);
 	use.realloc = NEXT(realloc);
-	use.aligned_alloc = NEXT(aligned_alloc);
+	use.memalign = NEXT(memalign);
 }
 
 static int no_memory(size_t n, const void *back)
@@ -233,12 +241,12 @@ void *realloc(void *p, size_t n)
 
 void *aligned_alloc(size_t align, size_t n)
 {
-	return no_memory(n, BACK) ? NULL : use.aligned_alloc(align, n);
+	return no_memory(n, BACK) ? NULL : use.memalign(align, n);
 }
 
 int posix_memalign(void **p, size_t align, size_t n)
 {
-	void *q = no_memory(n, BACK) ? NULL : use.aligned_alloc(align, n);
+	void *q = no_memory(n, BACK) ? NULL : use.memalign(align, n);
 
 	if (q)
 		*p = q;

@@ -190,11 +190,10 @@ TOOL_TESTS += tests/t0910-faults.t
 TOOL_TESTS += tests/t0911-fuzz.t
 TOOL_TESTS += tests/t0913-fault-lists.t
 TOOL_TESTS += tests/t0914-fault-kill.t
+TOOL_TESTS += tests/t0915-fault-leaks.t
 TOOL_TESTS += tests/t0916-cold-cache.t
 EXTRA_DIST += tests/fault.c tests/faults.sh tests/faultlists.sh
-if !SANITIZE
 check_DATA += tests/fault.so
-endif
 CLEANFILES += tests/fault.so
 tests/fault.so: tests/fault.c tests/$(am__dirstamp)
 	$(AM_V_CC)$(CC) $(DEFS) -D_GNU_SOURCE $(OPENCL_CFLAGS) -DCL_TARGET_OPENCL_VERSION=120 -std=c11 -Wall -Wextra -Wshadow $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/fault.c -ldl

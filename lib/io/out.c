@@ -398,8 +398,9 @@ int out_commit(struct out *o)
 {
 	int why = 0;
 
+	errno = 0;
 	if (o->file && (fflush(o->file) != 0 || ferror(o->file)))
-		why = errno ? errno : EIO;
+		why = errno ? errno : EIO; /* an earlier failure's reason is not known any more */
 	if (!why && !o->slot && deliver(o) != 0)
 		why = errno;
 	if (!why && o->slot && fsync(o->fd) != 0 && errno != EINVAL && errno != EROFS)
