@@ -466,6 +466,8 @@ int features_run(const struct features_tool *t, const struct operands *rest)
 	struct batch b;
 	int status = batch_open(&b, &spec, &one);
 
+	if (common.profile)
+		profile_enable(); /* common_dev_opts does where there is a device */
 	if (status != EXIT_DONE)
 		goto done;
 	ops.workers = t->workers ? t->workers : threads < b.n_mine ? threads : b.n_mine;

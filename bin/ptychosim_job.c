@@ -357,6 +357,7 @@ static void add_background(float *frames, size_t count, size_t n)
 static int put_block(const struct scan *s, enum dtype type, struct simulator *sim, size_t first,
 		     size_t count, float *frames, void *page, struct tiff_sink *sink)
 {
+	double t = profile_begin();
 	int rc = 0;
 
 	if (simulator_frames(sim, (const double(*)[2])s->place + first, count, frames) != 0)
@@ -364,11 +365,14 @@ static int put_block(const struct scan *s, enum dtype type, struct simulator *si
 	add_background(frames, count, s->n);
 	if (opts.noise == NOISE_POISSON)
 		sim_poisson(frames, first, count, s->n, (uint64_t)opts.seed, dev_threads(s->d));
+	profile_end("compute", t, 0);
+	t = profile_begin();
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		rc = lay_out(s, type, first + i, frames + i * s->n * s->n, page);
 		if (rc == 0)
 			rc = tiff_sink_put(sink, page, 1);
 	}
+	profile_end("write", t, count * s->n * s->n * dtype_size(type));
 	return rc;
 }
 
@@ -446,6 +450,7 @@ int ptychosim_run(struct dev *d)
 	struct scan s = { .d = d, .n = opts.n, .modes = opts.modes, .slices = opts.slices };
 	const char *inputs[3];
 	size_t n_inputs = 0;
+	double t = profile_begin();
 	int rc = -1, argc;
 	char *const *argv = opt_command(&argc);
 
@@ -461,6 +466,7 @@ int ptychosim_run(struct dev *d)
 	}
 	if (make_object(&s) != 0 || make_probe(&s) != 0)
 		goto done;
+	profile_end("make", t, 0); /* positions, object, probe */
 	s.source = mem_new(s.n * s.n, sizeof *s.source);
 	sim_layout(s.n, opts.turn, opts.dc == BEAM_CORNER, opts.near_field, s.source);
 	if (opts.dead > 0 || opts.beam_stop > 0) {

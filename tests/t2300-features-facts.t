@@ -63,4 +63,7 @@ ok 'moved in a larger page, an object has the same moments byte for byte' '{ awk
 	zernike --set shape l.tif | cut -d, -f5- >want && zernike --set shape k.tif | cut -d, -f5- >got && same want got'
 ok 'a volume is measured as one: the centre in z, edges before and behind' '{ ones 3; echo; ones 3; echo; ones 3; } | tifftext u8 v.tif && { ones 3 0; echo; ones 3; echo; ones 3; } | tifftext u8 l.tif && intensity --volume --scale none v.tif l.tif >got &&
 	near $(value 1 Location_CenterMassIntensity_Z got) 1.5 0 && near $(value 1 Intensity_IntegratedIntensity got) 18 0 && near $(value 1 Intensity_IntegratedIntensityEdge got) 9 0'
+for tool in granularity zernike intensity; do
+	ok "$tool --profile: reading and computing, also where no device is opened" "image | tifftext u8 i.tif && scene 3 9 70 400 | tifftext u16 k.tif && $tool -q --profile=p.csv -o x.csv i.tif k.tif && grep -q '^stage,read,1,0\.' p.csv && grep -q '^stage,compute,1,' p.csv"
+done
 done_testing

@@ -128,4 +128,5 @@ failed 'a probe of more modes' 'pages' "$small --probe modes_truth_probe.tif --m
 failed 'an object that is missing' nothing.tif "$small --object nothing.tif"
 failed 'a canvas beyond the memory' 'canvas' '--frames 4 --step 1e6'
 ok 'a missing folder exits 1' "exits 1 ptychosim $small -o nowhere/x && says nowhere"
+ok '--profile: what is made, computed and written' 'ptychosim -q --frames 9 --size 16 --step 3 --profile=p.csv -o profiled && [ "$(grep ^stage p.csv | cut -d, -f2 | grep -c "^make\$\|^compute\$\|^write\$")" = 3 ]'
 done_testing
