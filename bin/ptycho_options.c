@@ -401,11 +401,10 @@ static int take_opr(const struct recon_options *o)
 		if (!o->stage[i].engine->opr)
 			return error("'--opr': engine %s, expected epie, rpie or lsqml",
 				     o->stage[i].engine->name);
-	if (e->opr && (e->modes_most > 1 || e->subpixel || e->intensity || e->support > 0 ||
+	if (e->opr && (e->modes_most > 1 || e->intensity || e->support > 0 ||
 		       e->freeze_probe || o->slices > 1 || o->orientations))
 		return error("'--opr' and '--%s': expected one of the two",
 			     e->modes_most > 1	  ? "modes"
-			     : e->subpixel	  ? "subpixel"
 			     : e->intensity	  ? "intensity"
 			     : e->support > 0	  ? "support"
 			     : e->freeze_probe	  ? "freeze-probe"

@@ -1,5 +1,5 @@
 /* Ptychography: waves from plane to plane (spec: multislice, near field). */
-#include "vec.clh"
+#include "ptycho.clh"
 
 /* F *= scale H, or with `back` its conjugate; F [planes][n][n], H [n][n] */
 kernel void ptycho_propagate(global float2 *restrict F, global const float2 *restrict H, int n,
@@ -53,4 +53,22 @@ kernel void ptycho_opr_probes(global float2 *restrict to, global const float2 *r
 		sum = vc_add(sum, vc_mul(vp_spread(weight[k * (modes + 1) + c + 1]),
 					 vc_load(V + c * area + i, n - x)));
 	vc_store(to + k * area + i, n - x, sum);
+}
+
+/* F_k *= exp(-2 pi i (f_y u + f_x v)) / n^2, or with `back` its conjugate; F [count][n][n] */
+kernel void ptycho_opr_shift(global float2 *restrict F, global const float4 *restrict par, int n,
+			     int count, int back)
+{
+	int x = VEC * get_global_id(0), r = get_global_id(1), k = get_global_id(2);
+
+	if (x >= n || r >= n || k >= count)
+		return;
+	global float2 *f = F + ((size_t)k * n + r) * n + x;
+	vi c = x + LANE;
+	vf u = vf_set((float)(r < (n + 1) / 2 ? r : r - n) / n),
+	   v = vi_float(CHOOSE(c < (n + 1) / 2, c, c - n)) / (float)n,
+	   cycles = (back ? 1 : -1) * (par[k].x * u + par[k].y * v);
+	vc by = vc_scale(vf_set(1.0f / ((float)n * n)), vp_cis(vp_of(cycles)));
+
+	vc_store(f, n - x, vc_mul(by, vc_load(f, n - x)));
 }

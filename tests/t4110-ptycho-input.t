@@ -174,7 +174,7 @@ for a in epie wasp lsqml mlgrad ml dm er; do
 		done"
 done
 ok 'and to it with a probe that changes, with slices, and with modes that come and go' "
-	for more in '-a lsqml:2 --opr 3' '-a lsqml:2 --energy 12.4 --pixel 5e-9 --slices 3 --slice-spacing 1e-5' '-a lsqml:2,wasp:2:modes=3,dm:2:modes=2'; do
+	for more in '-a lsqml:2 --opr 3' '-a lsqml:2 --opr 2 --subpixel fourier --refine-positions 0' '-a lsqml:2 --energy 12.4 --pixel 5e-9 --slices 3 --slice-spacing 1e-5' '-a lsqml:2,wasp:2:modes=3,dm:2:modes=2'; do
 		n=\$(base x \$more --watchdog off --dry-run | sed 's/.*host, \([0-9]*\) on.*, 1 block\$/\1/') && base x \$more --watchdog off --mem \$n && rm x_* || exit 1
 	done"
 ok 'exit waves that do not fit the device are the host'"'"'s in the plan: 8 bytes for each pixel of a frame' \

@@ -27,8 +27,8 @@ static double complex dot(const double complex *a, const double complex *b, size
 	return sum;
 }
 
-/* P_k = P + a_k V, a_k of mean 0; frames of these. */
-static void scene_make(struct scene *s, double spread)
+/* P_k = P + a_k V, a_k of mean 0; frames of these.  fraction: windows off the pixels. */
+static void scene_make(struct scene *s, double spread, bool fraction)
 {
 	struct fixture *f = &s->f;
 	double complex *P, *Pk = mem_new(N * N, sizeof *Pk), *wave = mem_new(N * N, sizeof *wave),
@@ -37,7 +37,7 @@ static void scene_make(struct scene *s, double spread)
 	double mean = 0, norm, power;
 	struct rng r;
 
-	fixture_make(f, SIDE, N, 1, 100, false);
+	fixture_make(f, SIDE, N, 1, 100, fraction);
 	P = f->true_probe;
 	data = f->frames.data;
 	rng_init(&r, 77);
@@ -117,7 +117,7 @@ struct found {
 	double R, object, weights;
 };
 
-static bool run(struct dev *d, const struct scene *s, const char *engine, size_t opr,
+static bool run(struct dev *d, const struct scene *s, const char *engine, size_t opr, bool subpixel,
 		struct found *to)
 {
 	struct ptycho_opts o = fixture_opts();
@@ -128,6 +128,7 @@ static bool run(struct dev *d, const struct scene *s, const char *engine, size_t
 	bool good = false;
 
 	o.opr = opr;
+	o.subpixel = subpixel;
 	f.object = NULL;
 	if (fixture_start(&f, d, &o, 5, true, &p) == 0 && fixture_run(&p, &stage, 1, &log) == 0) {
 		to->R = log.final.R;
@@ -139,14 +140,14 @@ static bool run(struct dev *d, const struct scene *s, const char *engine, size_t
 	return good;
 }
 
-static void test_found(struct dev *d, const char *engine)
+static void test_found(struct dev *d, const char *engine, bool fraction)
 {
 	struct scene *s = mem_new(1, sizeof *s);
 	struct found with = { 0 }, without = { 0 };
 
-	scene_make(s, 0.5);
-	if (ok(run(d, s, engine, 0, &without) && run(d, s, engine, 1, &with),
-	       "%s runs with and without", engine)) {
+	scene_make(s, 0.5, fraction);
+	if (ok(run(d, s, engine, 0, fraction, &without) && run(d, s, engine, 1, fraction, &with),
+	       "%s runs with and without%s", engine, fraction ? ", windows off the pixels" : "")) {
 		ok(with.R < without.R / 2, "%s: R %.4f, %.4f without", engine, with.R, without.R);
 		ok(with.object < without.object / 3, "%s: the object is off by %.4f, %.4f without",
 		   engine, with.object, without.object);
@@ -233,7 +234,7 @@ static void test_back(struct dev *d, const char *engine, bool opr)
 	struct state want = { 0 }, got = { 0 };
 	size_t area = N * N, canvas;
 
-	scene_make(s, 0.5);
+	scene_make(s, 0.5, false);
 	o.opr = opr ? C : 0;
 	o.intensity = !opr;
 	o.recentre = true;
@@ -267,9 +268,11 @@ int main(void)
 	struct dev *d = dev_open(&o);
 
 	if (ok(d != NULL, "a device opens")) {
-		test_found(d, "epie");
-		test_found(d, "rpie");
-		test_found(d, "lsqml");
+		test_found(d, "epie", false);
+		test_found(d, "rpie", false);
+		test_found(d, "rpie", true);
+		test_found(d, "lsqml", false);
+		test_found(d, "lsqml", true);
 		test_back(d, "rpie", true);
 		test_back(d, "lsqml", true);
 		test_back(d, "lsqml", false);

@@ -119,6 +119,18 @@ void opr_clear(struct ptycho *p)
 	p->opr = NULL;
 }
 
+/* planes [count][n][n] by the frames' fractions of a pixel, or back */
+static int shift(struct ptycho *p, struct buf *planes, bool back)
+{
+	if (!p->o.subpixel)
+		return 0;
+	if (model_planes(p, planes, FFT_FORWARD) != 0 ||
+	    dev_run(p->d, "ptycho_opr_shift", PLANES(p), ARG(planes), ARG(p->par), INT(p->n),
+		    INT(p->count), INT(back)) != 0)
+		return -1;
+	return model_planes(p, planes, FFT_BACKWARD);
+}
+
 int opr_probes(struct ptycho *p, struct buf *to)
 {
 	struct opr *o = p->opr;
@@ -133,7 +145,9 @@ int opr_probes(struct ptycho *p, struct buf *to)
 	if (buf_unmap(o->weight) != 0)
 		return -1;
 	return dev_run(p->d, "ptycho_opr_probes", PLANES(p), ARG(to), ARG(p->probe), ARG(o->V),
-		       ARG(o->weight), INT(p->n), INT(o->c), INT(p->count));
+		       ARG(o->weight), INT(p->n), INT(o->c), INT(p->count)) != 0
+		       ? -1
+		       : shift(p, to, false);
 }
 
 /* ---- an iteration */
@@ -193,7 +207,8 @@ int opr_batch(struct ptycho *p, double b)
 	if (model_max(p->V, p->n * p->n, &most) != 0 ||
 	    dev_run(p->d, "ptycho_descend", PLANES(p), ARG(o->delta), ARG(p->wave), ARG(p->object),
 		    ARG(p->V), ARG(p->window), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
-		    FLOAT(b), FLOAT(most)) != 0)
+		    FLOAT(b), FLOAT(most)) != 0 ||
+	    shift(p, o->delta, true) != 0)
 		return -1;
 	o->P = buf_map(p->probe, MAP_READ);
 	o->modes = o->P ? buf_map(o->V, MAP_READ) : NULL;

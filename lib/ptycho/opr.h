@@ -14,7 +14,8 @@
 int opr_init(struct ptycho *p);
 void opr_clear(struct ptycho *p);
 
-/* `to` [count][n][n] = P_k of the batch's frames.  One mode. */
+/* `to` [count][n][n] = P_k of the batch's frames, with subpixel shifted by each one's fraction.
+ * One mode. */
 int opr_probes(struct ptycho *p, struct buf *to);
 
 /* With chi in p->wave and V = sum |O_k|^2 in p->V, before object and probe change; step conj(O_k)

@@ -57,7 +57,7 @@ static struct positions *get(struct ptycho *p)
 static int sums(struct ptycho *p, struct buf *D, struct buf *probes, struct buf *chi, bool model,
 		double (*sum)[8])
 {
-	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
+	int step = probes != p->probe ? (int)(p->modes * p->n * p->n) : 0;
 
 	if (dev_run(p->d, "positions_sums", LANES(p), ARG(p->rows), ARG(D), ARG(probes), ARG(chi),
 		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
