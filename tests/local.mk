@@ -192,6 +192,7 @@ TOOL_TESTS += tests/t0913-fault-lists.t
 TOOL_TESTS += tests/t0914-fault-kill.t
 TOOL_TESTS += tests/t0915-fault-leaks.t
 TOOL_TESTS += tests/t0916-cold-cache.t
+TOOL_TESTS += tests/t0917-size-bombs.t
 EXTRA_DIST += tests/fault.c tests/faults.sh tests/faultlists.sh
 check_DATA += tests/fault.so
 CLEANFILES += tests/fault.so
@@ -205,7 +206,7 @@ check_PROGRAMS += tests/unit-ptycho-regular
 tests_unit_ptycho_regular_SOURCES = tests/unit-ptycho-regular.c tests/ptycho_fixture.c tests/ptycho_fixture.h
 # Fuzz targets, for `.ci/run fuzz` (tests/fuzz/run); driver.c makes a program of each without clang.
 FUZZ_DRIVER = tests/fuzz/driver.c tests/fuzz/fuzz.h
-EXTRA_DIST += tests/fuzz/seeds tests/fuzz/run tests/fuzz/words
+EXTRA_DIST += tests/fuzz/seeds tests/fuzz/run tests/fuzz/words tests/fuzz/found/config/two-messages
 check_PROGRAMS += tests/fuzz/fuzz_tiff
 tests_fuzz_fuzz_tiff_SOURCES = tests/fuzz/fuzz_tiff.c $(FUZZ_DRIVER)
 check_PROGRAMS += tests/fuzz/fuzz_csv

@@ -24,7 +24,7 @@ static char *read_line(char *s, int size, void *stream)
 {
 	struct reader *r = stream;
 
-	if (!fgets(s, size, r->f))
+	if (r->failed || !fgets(s, size, r->f)) /* one line is said to be wrong, not two */
 		return NULL;
 	r->line++;
 	size_t len = strlen(s);

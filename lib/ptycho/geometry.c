@@ -97,7 +97,7 @@ void windows_place(const double (*pos)[2], size_t k, size_t n, double margin, do
 		}
 		if (k == 0)
 			hi = margin;
-		canvas[a] = (size_t)(floor(hi + 0.5) + (double)n + ceil(margin));
+		canvas[a] = (size_t)fmin(floor(hi + 0.5) + (double)n + ceil(margin), 0x1p31);
 		canvas[a] += canvas[a] & 1;
 	}
 }

@@ -37,7 +37,7 @@ int d4_parse(const char *text, enum d4 *op);
 void window_split(double s, long *i, double *f);
 
 /* s[k] = pos[k] - min(pos) + margin per axis; canvas[a] = floor(max s + 0.5) + n + margin, rounded
- * up to even */
+ * up to even, at most 2^31: positions may be anything */
 void windows_place(const double (*pos)[2], size_t k, size_t n, double margin, double (*s)[2],
 		   size_t canvas[2]);
 
