@@ -91,7 +91,7 @@ ok 'they are a start: no iteration changes them' \
 ok 'one slice is a thin object: the same bytes as without the option' \
 	"ptychorecon -q -a epie:3 --slices 1 --probe slab_probe0.tif -p slab_pos.csv -o a slab_dp.tif && ptychorecon -q -a epie:3 --probe slab_probe0.tif -p slab_pos.csv -o b slab_dp.tif && tiffdiff a_object.tif b_object.tif && tiffdiff a_probe.tif b_probe.tif"
 ok 'the same bytes on one thread and in little memory' \
-	"for a in epie:3 lsqml:3; do for m in 1G 8M; do ptychorecon -q --threads \${#m} --mem \$m $thick -a \$a --probe slab_probe0.tif -p slab_pos.csv -o m\$m slab_dp.tif || exit 1; done; tiffdiff m1G_object.tif m8M_object.tif && tiffdiff m1G_probe.tif m8M_probe.tif || exit 1; done"
+	"for a in 'epie:3 2700K' 'lsqml:3 5900K'; do for m in 1G \${a#* }; do ptychorecon -q --threads \$((\${#m} % 4)) --mem \$m $thick -a \${a% *} --probe slab_probe0.tif -p slab_pos.csv -o m\$((\${#m} % 4)) slab_dp.tif || exit 1; done; tiffdiff m2_object.tif m1_object.tif && tiffdiff m2_probe.tif m1_probe.tif || exit 1; done"
 ok 'a run that was cut off goes on to the same bytes' \
 	"for a in epie:20 lsqml:20; do run=\"ptychorecon -q $thick -a \$a --checkpoint 1 --probe slab_probe0.tif -p slab_pos.csv -o cut slab_dp.tif\" && rm -rf cut* && \$run && cp cut_object.tif whole.tif && rm cut_*.tif &&
 	 killed_at cut.ckpt/state.json \$run && [ ! -e cut_object.tif ] && \$run --verbose --resume && says 'goes on after iteration' && tiffdiff whole.tif cut_object.tif || exit 1; done"
@@ -113,10 +113,11 @@ ok 'two modes are written, of norm 1 and orthogonal to each other' \
 ok 'with a row of weights for each frame: of the probe 1 in the mean, of others 0, without the modes'"'"' own scale' \
 	"head -1 moves_frames.csv | grep -q ',opr_0,opr_1_re,opr_1_im,opr_2_re,opr_2_im\$' && [ \$(wc -l <moves_frames.csv) = 65 ] && ! grep -q opr still_frames.csv && [ ! -e still_opr.tif ] &&
 	 awk -F, 'NR > 1 { a += \$10; b += \$11; c += \$13; q += \$11 ^ 2 + \$12 ^ 2 } END { print a / 64, b, c, q; exit !((a / 64 - 1) ^ 2 < 1e-12 && b ^ 2 + c ^ 2 < 1e-3 * q && q > 0) }' moves_frames.csv"
-for a in rpie:12 lsqml:12 'lsqml:12:noise=poisson:compact=1' 'lsqml:12 --subpixel fourier --refine-positions 2'; do
+for a in '2500K rpie:12' '5500K lsqml:12' '5500K lsqml:12:noise=poisson:compact=1' '7700K lsqml:12 --subpixel fourier --refine-positions 2'; do
+	mem=${a%% *} a=${a#* }	# for some of the frames
 	run="${opr/rpie:12/$a}"
 	ok "$a: the same bytes on one thread and in little memory" \
-		"for m in 1G 6M; do $run --threads \${#m} --mem \$m -o m\$m drift_dp.tif || exit 1; done; $run -o whole drift_dp.tif && tiffdiff m1G_object.tif whole_object.tif && for f in object probe opr; do tiffdiff m1G_\$f.tif m6M_\$f.tif || exit 1; done; same m1G_frames.csv m6M_frames.csv"
+		"for m in 1G $mem; do $run --threads \$((\${#m} % 4)) --mem \$m -o m\$m drift_dp.tif || exit 1; done; $run -o whole drift_dp.tif && tiffdiff m1G_object.tif whole_object.tif && for f in object probe opr; do tiffdiff m1G_\$f.tif m$mem\_\$f.tif || exit 1; done; same m1G_frames.csv m$mem\_frames.csv"
 	ok "$a: a run that was cut off goes on to the same bytes" \
 		"run=\"$run --checkpoint 1 -o cut drift_dp.tif\" && rm -rf cut* && \$run && same cut_frames.csv whole_frames.csv && rm cut_*.tif &&
 		 killed_at cut.ckpt/state.json \$run && [ ! -e cut_object.tif ] && \$run --verbose --resume && says 'goes on after iteration' && tiffdiff whole_opr.tif cut_opr.tif && tiffdiff whole_object.tif cut_object.tif && same cut_frames.csv whole_frames.csv"
