@@ -12,7 +12,11 @@ kernel void ptycho_waves(global float2 *restrict wave, global const float2 *rest
 	if (x >= n || r >= n || b >= count)
 		return;
 	int4 at = window[b];
-	vc o = vc_scale(vf_set(par[b].z), vc_load(object + (size_t)(at.x + r) * width + at.y + x, n - x));
+	global const float2 *from = object + (size_t)(at.x + r) * width + at.y + x;
+	vc o = vc_scale(vf_set(par[b].z), vc_load(from, n - x));
+
+	FETCH(from + AHEAD * width);
+	FETCH(from + AHEAD * width + 8);
 
 	for (int m = 0; m < modes; m++) {
 		size_t i = ((size_t)m * n + r) * n + x;
@@ -204,6 +208,10 @@ kernel void ptycho_gather_probe(global float2 *restrict g, global float *restric
 
 	if (x >= n || r >= n)
 		return;
+	for (int b = 0; b < count; b++) {
+		FETCH(object + (size_t)(window[b].x + r + AHEAD) * width + window[b].y + x);
+		FETCH(object + (size_t)(window[b].x + r + AHEAD) * width + window[b].y + x + 8);
+	}
 	for (int m = 0; m < modes && (what & 1); m++) {
 		size_t i = (size_t)m * n * n + at;
 		vc a = vc_zero();

@@ -20,16 +20,16 @@ kernel void ptycho_pie_object(global float2 *restrict object, global const float
 	vc_store(object + i, width - x, vc_add(vc_load(object + i, width - x), vc_scale(k, vc_load(U + i, width - x))));
 }
 
-/* P_m += g_m / ((1 - b) V + b most + c); epie, rpie: c = 0; wasp: b = 0, c = beta times the frames of the batch */
+/* P_m += g_m / ((1 - b) V + b most) */
 kernel void ptycho_pie_probe(global float2 *restrict probe, global const float2 *restrict g, global const float *restrict V,
-			     int n, int modes, float b, float most, float c)
+			     int n, int modes, float b, float most)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1);
 
 	if (x >= n || r >= n)
 		return;
 	size_t at = (size_t)r * n + x;
-	vf den = (1 - b) * vf_load(V + at, n - x) + b * most + c, k = 1 / CHOOSE(den > 0, den, vf_set(1));
+	vf den = (1 - b) * vf_load(V + at, n - x) + b * most, k = 1 / CHOOSE(den > 0, den, vf_set(1));
 
 	for (int m = 0; m < modes; m++) {
 		global float2 *p = probe + (size_t)m * n * n + at;
@@ -54,9 +54,15 @@ kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *re
 
 	if (y >= height || x >= width)
 		return;
-	size_t i = (size_t)y * width + x;
+	size_t i = (size_t)y * width + x, next = next_tile(tile, t, tiles, width);
 	vc o = vc_load(object + i, width - x);
 	gathered s;
+
+	FETCH(object + next);
+	FETCH(object + next + 8);
+	FETCH(nO + next);
+	FETCH(nO + next + 8);
+	FETCH(dO + next);
 
 	s.u = vc_zero();
 	s.w = vf_set(0);
@@ -67,26 +73,28 @@ kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *re
 		vc_store(object + i, width - x, vc_add(o, vc_scale(0.5f / (mean + s.w), s.u)));
 }
 
-/* wasp, with the P of the batch's start: nP += g + P V (g alone where sub-pixel shifts make the product wrong: products 0), dP += V */
-kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict dP, global const float2 *restrict probe,
+/* wasp, P that of the batch's start: nP += g + P V (g alone where sub-pixel shifts make the product wrong: products 0), dP += V; then
+ * P_m += g_m / (V + c), c beta times the frames of the batch */
+kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict dP, global float2 *restrict probe,
 			      global const float2 *restrict g, global const float *restrict V, int n, int modes,
-			      int products)
+			      int products, float c)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1);
 
 	if (x >= n || r >= n)
 		return;
 	size_t at = (size_t)r * n + x;
-	vf v = vf_load(V + at, n - x);
+	vf v = vf_load(V + at, n - x), k = 1 / CHOOSE(v + c > 0, v + c, vf_set(1));
 
 	vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);
 	for (int m = 0; m < modes; m++) {
 		size_t i = (size_t)m * n * n + at;
-		vc s = vc_load(g + i, n - x);
+		vc d = vc_load(g + i, n - x), old = vc_load(probe + i, n - x), s = d;
 
 		if (products)
-			s = vc_add(s, vc_scale(v, vc_load(probe + i, n - x)));
+			s = vc_add(s, vc_scale(v, old));
 		vc_store(nP + i, n - x, vc_add(vc_load(nP + i, n - x), s));
+		vc_store(probe + i, n - x, vc_add(old, vc_scale(k, d)));
 	}
 }
 

@@ -68,7 +68,7 @@ void buf_free(struct buf *b)
 		return;
 	if (b->mapped)
 		buf_unmap(b);
-	clFinish(b->d->queue); /* a launch may still use the host memory */
+	dev_finish(b->d); /* a launch may still use the host memory */
 	clReleaseMemObject(b->mem);
 	b->d->used -= b->bytes;
 	free(b->host);
@@ -90,13 +90,19 @@ static int check_range(const struct buf *b, size_t offset, size_t bytes)
 int buf_write(struct buf *b, size_t offset, const void *host, size_t bytes)
 {
 	double t = profile_begin();
-	cl_int e;
+	cl_int e = CL_SUCCESS;
 
 	if (check_range(b, offset, bytes) != 0)
 		return -1;
 	if (bytes == 0)
 		return 0;
-	e = clEnqueueWriteBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
+	if (b->d->shared) {
+		if (dev_finish(b->d) != 0)
+			return -1;
+		memcpy((char *)b->host + offset, host, bytes);
+	} else {
+		e = clEnqueueWriteBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
+	}
 	if (e != CL_SUCCESS)
 		return cl_failed(b->d->name, "clEnqueueWriteBuffer", e);
 	profile_end("upload", t, bytes);
@@ -106,16 +112,20 @@ int buf_write(struct buf *b, size_t offset, const void *host, size_t bytes)
 int buf_read(struct buf *b, size_t offset, void *host, size_t bytes)
 {
 	double t;
-	cl_int e;
+	cl_int e = CL_SUCCESS;
 
 	if (check_range(b, offset, bytes) != 0)
 		return -1;
 	if (bytes == 0)
 		return 0;
-	if (profile_enabled() && dev_finish(b->d) != 0) /* waiting for kernels is not "download" */
+	/* waiting for kernels is not "download" */
+	if ((profile_enabled() || b->d->shared) && dev_finish(b->d) != 0)
 		return -1;
 	t = profile_begin();
-	e = clEnqueueReadBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
+	if (b->d->shared)
+		memcpy(host, (const char *)b->host + offset, bytes);
+	else
+		e = clEnqueueReadBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
 	if (e != CL_SUCCESS)
 		return cl_failed(b->d->name, "clEnqueueReadBuffer", e);
 	profile_end("download", t, bytes);
@@ -136,6 +146,7 @@ int buf_zero(struct buf *b)
 		return buf_unmap(b);
 	}
 	e = clEnqueueFillBuffer(b->d->queue, b->mem, &zero, 1, 0, b->bytes, 0, NULL, NULL);
+	b->d->busy = true;
 	return e == CL_SUCCESS ? 0 : cl_failed(b->d->name, "clEnqueueFillBuffer", e);
 }
 
@@ -148,6 +159,8 @@ void *buf_map(struct buf *b, enum map_mode mode)
 		error("buffer of %zu bytes: mapped twice", b->bytes);
 		return NULL;
 	}
+	if (b->d->shared) /* OpenCL's own map and unmap are two commands that a thread hands to another */
+		return b->mapped = dev_finish(b->d) == 0 ? b->host : NULL;
 	if (mode & MAP_DISCARD)
 		flags = CL_MAP_WRITE_INVALIDATE_REGION;
 	else
@@ -165,7 +178,12 @@ int buf_unmap(struct buf *b)
 
 	if (!b->mapped)
 		return error("buffer of %zu bytes: unmapped, but it is not mapped", b->bytes);
+	if (b->d->shared) {
+		b->mapped = NULL;
+		return 0;
+	}
 	e = clEnqueueUnmapMemObject(b->d->queue, b->mem, b->mapped, 0, NULL, NULL);
+	b->d->busy = true;
 	b->mapped = NULL;
 	return e == CL_SUCCESS ? 0 : cl_failed(b->d->name, "clEnqueueUnmapMemObject", e);
 }

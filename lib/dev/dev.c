@@ -292,6 +292,7 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
 	d->keeps_binaries = strcasecmp(e[i].platform_name, "Portable Computing Language") == 0;
 	d->wide = d->keeps_binaries; /* others take minutes to compile vectors of 16 */
+	d->shared = d->keeps_binaries && d->cpu; /* others may keep a copy */
 	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 &&
 		  !getenv("SCOPELINE_NO_FP64");
 	team_set_size(o->threads);

@@ -191,12 +191,14 @@ static int run_clfft(struct fft *f, struct buf *in, size_t in_offset, struct buf
 	struct part b = { out, out_offset * f->out_size, f->out_count * f->out_size };
 	double t;
 
+	f->d->busy = true;
 	if (!profile_enabled())
 		return clplan_run(f->cl, &a, &b);
 	if (dev_finish(f->d) !=
 	    0) /* a transform is several launches: only the whole can be timed */
 		return -1;
 	t = profile_begin();
+	f->d->busy = true;
 	if (clplan_run(f->cl, &a, &b) != 0 || dev_finish(f->d) != 0)
 		return -1;
 	profile_kernel(f->name, seconds_now() - t, f->bytes);

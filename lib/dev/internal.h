@@ -29,6 +29,8 @@ struct dev {
 	bool cpu, fp64, profiled, clfft;	/* clfft: the library was started for it */
 	bool keeps_binaries;	/* built programs are kept on disk: see binary.c */
 	bool wide;		/* work-items of cl/vec.clh take 16 columns */
+	bool shared;		/* a buffer's host memory is what kernels use, mapped or not */
+	bool busy;		/* launches may be under way */
 	int threads, work_group;
 	enum fft_choice fft;
 	size_t mem, used, largest;	/* bounds on all buffers together, their sum now, bound on one buffer */

@@ -12,6 +12,7 @@
 #include "ptycho/slices.h"
 
 enum { TILE = 16, SUMS = 8 }; /* of cl/ptycho.clh */
+enum { LANES_OF_SUM = 16 };   /* side by side: one double alone waits for the sum before it */
 
 /* ---- the batch */
 
@@ -458,14 +459,20 @@ int model_max(struct buf *x, size_t n, double *most)
 int model_dot(struct buf *a, struct buf *b, size_t n, double *dot)
 {
 	const float *x = buf_map(a, MAP_READ), *y = !x ? NULL : a == b ? x : buf_map(b, MAP_READ);
-	double sum = 0;
+	double lane[LANES_OF_SUM] = { 0 };
+	size_t i = 0;
 	int rc = 0;
 
 	if (!y)
 		return -1;
-	for (size_t i = 0; i < 2 * n; i++)
-		sum += (double)x[i] * (double)y[i];
-	*dot = sum;
+	for (; i + LANES_OF_SUM <= 2 * n; i += LANES_OF_SUM)
+		for (size_t l = 0; l < LANES_OF_SUM; l++)
+			lane[l] += (double)x[i + l] * (double)y[i + l];
+	for (size_t l = 0; i + l < 2 * n; l++)
+		lane[l] += (double)x[i + l] * (double)y[i + l];
+	*dot = 0;
+	for (size_t l = 0; l < LANES_OF_SUM; l++)
+		*dot += lane[l];
 	if (a != b)
 		rc = buf_unmap(b);
 	return buf_unmap(a) != 0 ? -1 : rc;

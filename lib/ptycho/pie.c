@@ -107,8 +107,7 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 	return model_max(p->V, p->n * p->n, &most) != 0
 		       ? -1
 		       : dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g),
-				 ARG(p->V), INT(p->n), INT(p->modes), FLOAT(b), FLOAT(most),
-				 FLOAT(0));
+				 ARG(p->V), INT(p->n), INT(p->modes), FLOAT(b), FLOAT(most));
 }
 
 static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *probes,
@@ -123,20 +122,22 @@ static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, 
 		       INT(may_change_object(p)));
 }
 
-/* What the iteration's average of the probe gets of the batch. */
-static int wasp_probe(struct ptycho *p, struct kept *k, struct buf *probes)
+/* With shifts the average gets sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V. */
+static int shifted_sum(struct ptycho *p, struct kept *k, struct buf *probes)
 {
-	if (dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe),
-		    ARG(p->g), ARG(p->V), INT(p->n), INT(p->modes), INT(!p->o.subpixel)) != 0)
-		return -1;
-	if (!p->o.subpixel)
-		return 0;
-	/* sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V then */
 	return model_waves(p, probes, p->object, p->scratch, false) != 0
 		       ? -1
 		       : model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false);
 }
 
+static int wasp_probe(struct ptycho *p, const struct stage *s, struct kept *k)
+{
+	return dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe),
+		       ARG(p->g), ARG(p->V), INT(p->n), INT(p->modes), INT(!p->o.subpixel),
+		       FLOAT(s->beta * (double)p->count));
+}
+
+/* All sums are those of the object and the probe at the batch's start. */
 static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 {
 	bool probe = may_change_probe(p, s);
@@ -144,13 +145,10 @@ static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 	double power;
 
 	if (!probes || model_dot(p->probe, p->probe, p->modes * p->n * p->n, &power) != 0 ||
-	    (probe && (probe_sums(p) != 0 || wasp_probe(p, k, probes) != 0)) ||
+	    (probe && (probe_sums(p) != 0 || (k->shifted && shifted_sum(p, k, probes) != 0))) ||
 	    wasp_object(p, s, k, probes, power) != 0)
 		return -1;
-	return !probe ? 0
-		      : dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g),
-				ARG(p->V), INT(p->n), INT(p->modes), FLOAT(0), FLOAT(0),
-				FLOAT(s->beta * (double)p->count));
+	return probe ? wasp_probe(p, s, k) : 0;
 }
 
 static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf *den, size_t n,
