@@ -16,7 +16,7 @@ check-programs: $(check_PROGRAMS) $(check_DATA)
 clean-local:
 	rm -rf tests/scratch
 
-EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/tap.h tests/run.sh tests/csvdiff tests/one .ci/run .shellcheckrc
+EXTRA_DIST += $(TOOL_TESTS) tests/lib.sh tests/cluster.sh tests/tap.h tests/run.sh tests/csvdiff tests/one .ci/run .shellcheckrc
 TOOL_TESTS =
 TOOL_TESTS += tests/t0000-layers.t
 TOOL_TESTS += tests/t0001-man.t

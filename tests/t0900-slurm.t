@@ -7,77 +7,15 @@ cannot() {
 	[ "${CI:-}" = true ] || { echo "1..0 # SKIP $1"; rm -rf "$scratch"; exit 0; }
 	echo '1..1'; echo "not ok 1 - a cluster can be started ($1)"; exit 1
 }
-export PATH=$PATH:/usr/sbin:/sbin
-for program in slurmctld slurmd munged sbatch; do
-	command -v $program >/dev/null || cannot "no $program, expected the packages slurm-wlm and munge"
-done
 if [ "$(id -u)" != 0 ]; then
 	sudo -n true 2>/dev/null || cannot 'neither root nor sudo without password'
 	exec sudo -n env srcdir="$srcdir" builddir="$builddir" SCOPELINE_SHARED="$shared" CI="${CI:-}" bash "$srcdir/tests/$(basename "$0")"
 fi
 
-# ---- the cluster: its files in a short path, since a socket's name is limited
-d=$(mktemp -d /tmp/slurm.XXXXXX)
-host=$(hostname -s)
-port=$((20000 + RANDOM % 10000 * 2))
-daemons=()
-stop_cluster() {
-	local pid
-	for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null; done
-	for pid in "${daemons[@]}"; do
-		for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-		kill -9 "$pid" 2>/dev/null
-	done
-	rm -rf "$d"
-}
+# shellcheck source=tests/cluster.sh
+. "$srcdir/tests/cluster.sh"
 trap stop_cluster EXIT
-chmod 755 "$d"
-mkdir -m 700 "$d/munge" "$d/state" "$d/spool"
-(umask 077 && head -c 128 /dev/urandom >"$d/munge/key")
-cat >"$d/slurm.conf" <<END
-ClusterName=local
-SlurmctldHost=$host(127.0.0.1)
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-AuthInfo=socket=$d/munge.socket,cred_expire=5
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-StateSaveLocation=$d/state
-SlurmdSpoolDir=$d/spool
-SlurmctldPidFile=$d/ctld.pid
-SlurmdPidFile=$d/d.pid
-SlurmctldLogFile=$d/ctld.log
-SlurmdLogFile=$d/d.log
-SlurmctldPort=$port
-SlurmdPort=$((port + 1))
-ReturnToService=2
-MpiDefault=none
-NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-END
-export SLURM_CONF=$d/slurm.conf
-munged --force --foreground --key-file="$d/munge/key" --socket="$d/munge.socket" --pid-file="$d/munge/pid" \
-	--log-file="$d/munge/log" --seed-file="$d/munge/seed" >"$d/munged.log" 2>&1 </dev/null &
-daemons+=($!)
-for _ in $(seq 100); do [ -S "$d/munge.socket" ] && break; sleep 0.1; done
-slurmctld -D >"$d/ctld.out" 2>&1 </dev/null &
-daemons=($! "${daemons[@]}")
-slurmd -D >"$d/d.out" 2>&1 </dev/null &
-daemons=($! "${daemons[@]}")
-state=
-for _ in $(seq 120); do
-	state=$(timeout 5 sinfo -h -o %T 2>/dev/null)
-	[ "$state" = idle ] && break
-	sleep 0.5
-done
-if [ "$state" != idle ]; then
-	tail -n 20 "$d"/*.log "$d"/*.out "$d/munge/log" 2>&1 | sed 's/^/# /'
-	cannot "the node is '$state', expected idle"
-fi
+start_cluster 2 || cannot "$why"
 
 # submit ARRAY SCRIPT: runs the array job in the current folder to its end
 submit() {
