@@ -73,11 +73,48 @@ kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *re
 		vc_store(object + i, width - x, vc_add(o, vc_scale(0.5f / (mean + s.w), s.u)));
 }
 
-/* wasp, P that of the batch's start: nP += g + P V (g alone where sub-pixel shifts make the product wrong: products 0), dP += V; then
- * P_m += g_m / (V + c), c beta times the frames of the batch */
-kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict dP, global float2 *restrict probe,
-			      global const float2 *restrict g, global const float *restrict V, int n, int modes,
-			      int products, float c)
+/* wasp, with the O and P of the batch's start, g = sum_k w_k conj(O_k) wave_km, V = sum_k w_k^2 |O_k|^2: nP += g + P V, dP += V,
+ * next_m = P_m + g_m / (V + c), c beta times the frames of the batch */
+kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict dP, global float2 *restrict next,
+			      global const float2 *restrict probe, global const float2 *restrict object,
+			      global const float2 *restrict wave, global const int4 *restrict window,
+			      global const float4 *restrict par, int n, int modes, int width, int count, float c)
+{
+	int x = VEC * get_global_id(0), r = get_global_id(1);
+
+	if (x >= n || r >= n)
+		return;
+	size_t at = (size_t)r * n + x;
+	vf v = vf_set(0), k;
+
+	for (int b = 0; b < count; b++) {
+		global const float2 *from = object + (size_t)(window[b].x + r) * width + window[b].y + x;
+		float w = par[b].z;
+
+		FETCH(from + AHEAD * width);
+		FETCH(from + AHEAD * width + 8);
+		v += w * w * vc_norm(vc_load(from, n - x));
+	}
+	k = 1 / CHOOSE(v + c > 0, v + c, vf_set(1));
+	vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);
+	for (int m = 0; m < modes; m++) {
+		size_t i = (size_t)m * n * n + at;
+		vc g = vc_zero(), old = vc_load(probe + i, n - x);
+
+		for (int b = 0; b < count; b++) {
+			vc o = vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x);
+			vc chi = vc_load(wave + (size_t)b * modes * n * n + i, n - x);
+
+			g = vc_add(g, vc_scale(vf_set(par[b].z), vc_cmul(o, chi)));
+		}
+		vc_store(nP + i, n - x, vc_add(vc_load(nP + i, n - x), vc_add(g, vc_scale(v, old))));
+		vc_store(next + i, n - x, vc_add(old, vc_scale(k, g)));
+	}
+}
+
+/* The same with g and V at hand, where sub-pixel shifts make the product P V wrong: nP += g, and next, which holds g, becomes the probe. */
+kernel void ptycho_wasp_shifted(global float2 *restrict nP, global float *restrict dP, global float2 *restrict next,
+				global const float2 *restrict probe, global const float *restrict V, int n, int modes, float c)
 {
 	int x = VEC * get_global_id(0), r = get_global_id(1);
 
@@ -89,12 +126,10 @@ kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict
 	vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);
 	for (int m = 0; m < modes; m++) {
 		size_t i = (size_t)m * n * n + at;
-		vc d = vc_load(g + i, n - x), old = vc_load(probe + i, n - x), s = d;
+		vc g = vc_load(next + i, n - x);
 
-		if (products)
-			s = vc_add(s, vc_scale(v, old));
-		vc_store(nP + i, n - x, vc_add(vc_load(nP + i, n - x), s));
-		vc_store(probe + i, n - x, vc_add(old, vc_scale(k, d)));
+		vc_store(nP + i, n - x, vc_add(vc_load(nP + i, n - x), g));
+		vc_store(next + i, n - x, vc_add(vc_load(probe + i, n - x), vc_scale(k, g)));
 	}
 }
 

@@ -1,9 +1,11 @@
 #include "base/team.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A loop under way, on its caller's stack. */
@@ -20,6 +22,8 @@ struct job {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static struct job *jobs;
+static atomic_uint posted;	/* loops so far */
+enum { LINGER = 200000 };	/* nanoseconds */
 static int helpers;	/* threads started */
 
 static void take_part(struct job *j, int member)
@@ -38,14 +42,35 @@ static struct job *open_job(void)
 	return NULL;
 }
 
+/* Looks for work for a while, at anybody's bidding, before it sleeps: to wake a processor takes longer than many loops. */
+static void linger(unsigned seen)
+{
+	struct timespec start, t;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &t);
+	} while (atomic_load(&posted) == seen && 1000000000 * (t.tv_sec - start.tv_sec) + t.tv_nsec - start.tv_nsec < LINGER);
+}
+
 static void *help(void *unused)
 {
+	unsigned seen = 0;
+
 	(void)unused;
 	pthread_mutex_lock(&lock);
 	for (;;) {
 		struct job *j = open_job();
 		int member;
 
+		if (!j && atomic_load(&posted) != seen) {
+			seen = atomic_load(&posted);
+			pthread_mutex_unlock(&lock);
+			linger(seen);
+			pthread_mutex_lock(&lock);
+			continue;
+		}
 		if (!j) {
 			pthread_cond_wait(&work, &lock);
 			continue;
@@ -111,6 +136,7 @@ void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int m
 		helpers++;
 	j.after = jobs;
 	jobs = &j;
+	atomic_fetch_add(&posted, 1);
 	for (int i = 0; i < j.places; i++)
 		pthread_cond_signal(&work);
 	pthread_mutex_unlock(&lock);

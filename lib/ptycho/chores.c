@@ -7,6 +7,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "ptycho/geometry.h"
 #include "ptycho/opr.h"
 #include "ptycho/probe.h"
@@ -134,7 +135,7 @@ static int scale(struct buf *b, size_t n, double by)
 	return buf_unmap(b);
 }
 
-/* Root of the mean square of a slice in the light W of the first, 0: not to be had. */
+/* Root of the mean square of a slice in the light W, 0: not to be had. */
 static double mean_size(const struct ptycho *p, const float complex *o, const float *w)
 {
 	double num = 0, den = 0, c;
@@ -149,29 +150,119 @@ static double mean_size(const struct ptycho *p, const float complex *o, const fl
 	return c > 0 && !isinf(c) ? c : 0;
 }
 
+/* The same, of all slices, where one probe P at windows of whole pixels makes the light: sum W |O|^2 = sum |P|^2 V with V = sum_k w_k^2
+ * |O|^2 of the windows, row by row of the probe. */
+struct common_light {
+	const struct ptycho *p;
+	const float *o2;	/* [h][w] |O|^2 of a slice */
+	const float *p2;	/* [n][n] sum over modes of |P|^2 */
+	double *row;		/* [n] sums */
+};
+
+static void light_row(void *context, size_t r, int member)
+{
+	const struct common_light *l = context;
+	const struct ptycho *p = l->p;
+	float *v = mem_new(p->n, sizeof *v);
+	double sum = 0;
+
+	(void)member;
+	for (size_t k = 0; k < p->k; k++) {
+		float w2 = (float)(p->intensity[k] * p->intensity[k]);
+		const float *o2;
+		double f;
+		long i, j;
+
+		window_split(p->s[k][0], &i, &f);
+		window_split(p->s[k][1], &j, &f);
+		o2 = l->o2 + ((size_t)i + r) * p->w + (size_t)j;
+		for (size_t x = 0; x < p->n; x++)
+			v[x] += w2 * o2[x];
+	}
+	for (size_t x = 0; x < p->n; x++)
+		sum += (double)v[x] * (double)l->p2[r * p->n + x];
+	l->row[r] = sum;
+	free(v);
+}
+
+static void norms(const float complex *a, size_t planes, size_t n, float *to)
+{
+	for (size_t m = 0; m < planes; m++)
+		for (size_t i = 0; i < n; i++) {
+			float re = crealf(a[m * n + i]), im = cimagf(a[m * n + i]);
+
+			to[i] = (m ? to[i] : 0) + (re * re + im * im);
+		}
+}
+
+static void common_sizes(const struct ptycho *p, const float complex *o, const float complex *probe, double *c)
+{
+	size_t area = p->h * p->w, n2 = p->n * p->n;
+	float *o2 = mem_new(area, sizeof *o2), *p2 = mem_new(n2, sizeof *p2);
+	struct common_light l = { p, o2, p2, mem_new(p->n, sizeof *l.row) };
+	double power = 0, weight = 0;
+
+	norms(probe, p->modes, n2, p2);
+	for (size_t i = 0; i < n2; i++)
+		power += (double)p2[i];
+	for (size_t k = 0; k < p->k; k++)
+		weight += p->intensity[k] * p->intensity[k];
+	for (size_t s = 0; s < p->slices; s++) {
+		double sum = 0;
+
+		norms(o + s * area, 1, area, o2);
+		team_run(0, p->n, light_row, &l);
+		for (size_t r = 0; r < p->n; r++)
+			sum += l.row[r];
+		c[s] = sqrt(sum / (power * weight));
+		if (!(c[s] > 0) || isinf(c[s]))
+			c[s] = 0;
+	}
+	free(o2);
+	free(p2);
+	free(l.row);
+}
+
+/* c [slices]: each slice's mean size in the light of the first */
+static int sizes(struct ptycho *p, double *c)
+{
+	bool common = !p->o.subpixel && !p->opr;
+	const float complex *o, *probe = NULL;
+	const float *w = NULL;
+	int rc = -1;
+
+	if (!common && model_illumination(p, p->W) != 0)
+		return -1;
+	o = buf_map(p->object, MAP_READ);
+	if (o && common)
+		probe = buf_map(p->probe, MAP_READ);
+	if (o && !common)
+		w = buf_map(p->W, MAP_READ);
+	if (probe)
+		common_sizes(p, o, probe, c);
+	for (size_t l = 0; w && l < p->slices; l++)
+		c[l] = mean_size(p, o + l * p->h * p->w, w);
+	rc = probe || w ? 0 : -1;
+	if ((probe && buf_unmap(p->probe) != 0) || (w && buf_unmap(p->W) != 0) || (o && buf_unmap(p->object) != 0))
+		rc = -1;
+	return rc;
+}
+
 int chores_gauge(struct ptycho *p)
 {
 	size_t n = p->h * p->w;
-	float complex *o;
-	const float *w;
-	double all = 1;
+	double *c = mem_new(p->slices, sizeof *c), all = 1;
+	float complex *o = sizes(p, c) == 0 ? buf_map(p->object, MAP_READ | MAP_WRITE) : NULL;
 
-	if (model_illumination(p, p->W) != 0)
-		return -1;
-	w = buf_map(p->W, MAP_READ);
-	o = w ? buf_map(p->object, MAP_READ | MAP_WRITE) : NULL;
-	if (!o)
-		return -1;
-	for (size_t l = 0; l < p->slices; l++) {
-		double c = mean_size(p, o + l * n, w);
-
-		if (c == 0)
+	for (size_t l = 0; o && l < p->slices; l++) {
+		if (c[l] == 0)
 			continue; /* the watchdog says it */
 		for (size_t i = l * n; i < (l + 1) * n; i++)
-			o[i] *= (float)(1 / c);
-		all *= c;
+			o[i] *= (float)(1 / c[l]);
+		all *= c[l];
 	}
-	if (buf_unmap(p->object) != 0 || buf_unmap(p->W) != 0)
+	free(c);
+	if (!o || buf_unmap(p->object) != 0)
 		return -1;
 	p->gauge *= all;
 	opr_scale(p, all);

@@ -10,6 +10,6 @@
 int chores_run(struct ptycho *p, const struct stage *s, bool last);
 
 int chores_orthogonalise(struct ptycho *p);
-int chores_gauge(struct ptycho *p);	/* O / c, P c, W of p->W used; intensities' mean stays */
+int chores_gauge(struct ptycho *p);	/* O / c, P c; p->W may be used; intensities' mean stays */
 
 #endif

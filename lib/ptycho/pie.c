@@ -122,33 +122,42 @@ static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, 
 		       INT(may_change_object(p)));
 }
 
-/* With shifts the average gets sum O* psi' = g + sum |O|^2 P_k, the latter shifted back: no product of P and V. */
-static int shifted_sum(struct ptycho *p, struct kept *k, struct buf *probes)
+/* The probe after the batch, in p->g, and its part of the iteration's average. */
+static int wasp_probe(struct ptycho *p, const struct stage *s, struct kept *k, struct buf *probes)
 {
-	return model_waves(p, probes, p->object, p->scratch, false) != 0
-		       ? -1
-		       : model_gather_probe(p, p->object, p->scratch, k->shifted, NULL, false);
-}
+	double c = s->beta * (double)p->count;
 
-static int wasp_probe(struct ptycho *p, const struct stage *s, struct kept *k)
-{
-	return dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP), ARG(p->probe),
-		       ARG(p->g), ARG(p->V), INT(p->n), INT(p->modes), INT(!p->o.subpixel),
-		       FLOAT(s->beta * (double)p->count));
+	if (!p->o.subpixel)
+		return dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP),
+			       ARG(p->g), ARG(p->probe), ARG(p->object), ARG(p->wave),
+			       ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w),
+			       INT(p->count), FLOAT(c));
+	/* the average gets sum O* psi' = g + sum |O|^2 P_k, the latter shifted back */
+	return probe_sums(p) != 0 || model_waves(p, probes, p->object, p->scratch, false) != 0 ||
+			       model_gather_probe(p, p->object, p->scratch, k->shifted, NULL,
+						  false) != 0
+		       ? -1
+		       : dev_run(p->d, "ptycho_wasp_shifted", PROBE(p), ARG(k->nP), ARG(k->dP),
+				 ARG(p->g), ARG(p->probe), ARG(p->V), INT(p->n), INT(p->modes),
+				 FLOAT(c));
 }
 
 /* All sums are those of the object and the probe at the batch's start. */
 static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 {
 	bool probe = may_change_probe(p, s);
-	struct buf *probes = corrections(p, s);
+	struct buf *probes = corrections(p, s), *before = p->probe;
 	double power;
 
 	if (!probes || model_dot(p->probe, p->probe, p->modes * p->n * p->n, &power) != 0 ||
-	    (probe && (probe_sums(p) != 0 || (k->shifted && shifted_sum(p, k, probes) != 0))) ||
+	    (probe && wasp_probe(p, s, k, probes) != 0) ||
 	    wasp_object(p, s, k, probes, power) != 0)
 		return -1;
-	return probe ? wasp_probe(p, s, k) : 0;
+	if (probe) {
+		p->probe = p->g;
+		p->g = before;
+	}
+	return 0;
 }
 
 static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf *den, size_t n,
