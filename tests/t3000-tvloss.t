@@ -101,4 +101,6 @@ while IFS="|" read -r _ case command _; do
 		grep '^$case,' '$shared/golden/tv/loss.csv' >want && IFS=, read -r _ l z y x <want &&
 		near \"\$(tail -n 1 got.csv | cut -d, -f13)\" \$l 1e-6 && { [ \$z = nan ] || { near \"\$(column 10 got.csv)\" \$z && near \"\$(column 11 got.csv)\" \$y && near \"\$(column 12 got.csv)\" \$x; }; }"
 done <"$shared/golden/tv/README.md"
+ok '--profile counts what the kernel moves: the volume, and the gradient' 'tiffmake -t f32 -s 20,33 -n 6 -k noise v.tif && tvloss -k iso -g g.tif --profile=p.csv v.tif && [ "$(grep "^kernel,tv_iso," p.csv | cut -d, -f6)" = $((2 * 4 * 6 * 20 * 33)) ] &&
+	tvloss -k sq --profile=p.csv v.tif && [ "$(grep "^kernel,tv_sq_loss," p.csv | cut -d, -f6)" = $((4 * 6 * 20 * 33)) ]'
 done_testing

@@ -61,4 +61,6 @@ ok 'bounds are exactly kept'  'tvdenoise --lambda 0.05 --range 0.1,0.9 -o o.tif 
 ok 'holes stay holes, and what they held does not matter' 'tvdenoise -l 0.3 --nan skip -o o.tif denoise_holes_6x20x24.tif && tiffdiff -t 10 denoise_holes_6x20x24.tif o.tif'
 ok '--noise S takes S away, within 1 %' 'tvdenoise --noise 0.08 --report r.csv -o o.tif blocks_12x24x26.tif && tiffrms blocks_12x24x26.tif o.tif | awk "{ exit !(\$1 > 0.0792 && \$1 < 0.0808) }"'
 ok '--noise auto finds the noise of 0.1 to 10 %' 'tvdenoise --noise auto --report r.csv -o o.tif blocks_12x24x26.tif && tiffrms blocks_12x24x26.tif o.tif | awk "{ print; exit !(\$1 > 0.09 && \$1 < 0.11) }"'
+ok '--profile counts what a kernel moves: seven volumes read and written by either half step' 'tvdenoise -l 5 --profile=p.csv -o o.tif noise.tif &&
+	awk -F, "\$2 == \"denoise_primal\" || \$2 == \"denoise_dual\" { n++; bad += \$6 == 0 || \$6 % (7 * 4 * 20 * 33) || \$7 <= 0 } END { exit n != 2 || bad }" p.csv'
 done_testing

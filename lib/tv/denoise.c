@@ -153,10 +153,17 @@ static struct weights weights(const struct denoise *s)
 				 (float)s->o.weight[2], 0 };
 }
 
+/* A kernel that reads and writes so many of the volumes, on n planes. */
+static void moves(const struct denoise *s, const char *kernel, size_t volumes, size_t n)
+{
+	dev_profile_bytes(s->d, kernel, volumes * n * s->area * sizeof(float));
+}
+
 static int primal(struct denoise *s, double tau, double theta, size_t from, size_t n)
 {
 	struct weights w = weights(s);
 
+	moves(s, "denoise_primal", 7, n);
 	return dev_run(s->d, "denoise_primal", NDRANGE3(dev_columns(s->d, s->nx), s->ny, n),
 		       ARG(s->v[U]), ARG(s->v[AHEAD]), ARG(s->v[F]), ARG(s->v[PZ]), ARG(s->v[PY]),
 		       ARG(s->v[PX]), ARG(w), FLOAT(tau), FLOAT(theta), FLOAT(s->o.lo),
@@ -167,6 +174,7 @@ static int dual(struct denoise *s, double sigma, double lambda, size_t from, siz
 {
 	struct weights w = weights(s);
 
+	moves(s, "denoise_dual", 7, n);
 	return dev_run(s->d, "denoise_dual", NDRANGE3(dev_columns(s->d, s->nx), s->ny, n),
 		       ARG(s->v[PZ]), ARG(s->v[PY]), ARG(s->v[PX]), ARG(s->v[AHEAD]), ARG(w),
 		       FLOAT(sigma), FLOAT(lambda), INT(s->o.aniso), INT(from), INT(n), INT(m),
@@ -200,6 +208,8 @@ static int bound(struct denoise *s, double lambda, size_t from, size_t n, size_t
 	size_t tiles = (s->ny + ROWS - 1) / ROWS, each = tiles * lanes(s->d);
 	const float(*part)[2];
 
+	moves(s, "denoise_answer", 5, m);
+	moves(s, "denoise_gap", 5, n);
 	if (dev_run(s->d, "denoise_answer", NDRANGE3(dev_columns(s->d, s->nx), s->ny, m),
 		    ARG(s->v[AHEAD]), ARG(s->v[F]), ARG(s->v[PZ]), ARG(s->v[PY]), ARG(s->v[PX]),
 		    ARG(w), FLOAT(s->o.lo), FLOAT(s->o.hi), INT(0), INT(m), INT(s->ny),

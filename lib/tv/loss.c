@@ -93,8 +93,11 @@ static int launch(struct tv *t, struct buf *v, size_t first, size_t to, size_t n
 #define GIVEN                                                                                      \
 	ARG(t->part), ARG(t->counts), ARG(to_grad), ARG(v), ARG(t->links), ARG(t->factor), ARG(w), \
 		INT(first), INT(to), INT(n), INT(t->ny), INT(t->nx)
-	if (!o->wrap && !o->skip)
+	if (!o->wrap && !o->skip) {
+		dev_profile_bytes(t->d, plain[o->kind][want],
+				  n * t->ny * t->nx * sizeof(float) * (grad ? 2 : 1));
 		return dev_run(t->d, plain[o->kind][want], range, GIVEN);
+	}
 	if (o->kind == TV_ISO)
 		return dev_run(t->d, "tv_iso_any", range, GIVEN, INT(o->wrap), INT(o->skip),
 			       INT(want));
