@@ -25,7 +25,7 @@ for tool in zernike intensity granularity; do
 		"if peakmem 614400 $tool --mem 500M --digits 5 image.tif labels.tif -o less.csv; then same $tool.csv less.csv; else says bytes && ! says peakmem; fi"
 done
 ok 'discs of one shape have one shape: moments of all 4032 are the same text' '[ $(cut -d, -f5-34 zernike.csv | tail -n +2 | sort -u | wc -l) = 1 ]'
-{ echo image,labels; for i in {1..300}; do echo "$shared/data/features/human_dna.tif,$shared/data/features/human_labels.tif"; done; } >many.csv
+{ echo image,labels; for _ in {1..300}; do echo "$shared/data/features/human_dna.tif,$shared/data/features/human_labels.tif"; done; } >many.csv
 ok 'the rows of a long list, 80 MB, are not held in memory' \
 	'peakmem 61440 zernike --threads 2 --digits 9 --list many.csv -o many_out.csv && [ $(stat -c %s many_out.csv) -gt 80000000 ]'
 done_testing
