@@ -3,7 +3,7 @@
  * Forward differences; one whose end lies outside the volume or is not finite is 0 and its dual
  * variable stays 0.  Volumes are [nz][ny][nx], nz the planes of the slab; planes z0 ... z0 + n - 1
  * are worked on.  Source of the gap's terms: lib/tv/denoise.h. */
-#include "tv.clh"
+#include "tv_sum.clh"
 
 #define WHERE                                                                                      \
 	int x = get_global_id(0) * VEC, y = get_global_id(1), z = z0 + get_global_id(2),           \
@@ -113,37 +113,58 @@ kernel void denoise_answer(global float *restrict u, global const float *restric
 	vf_store(u + i, m, held(residual(f, pz, py, px, i, z, y, x, ny, nx, w), lo, hi));
 }
 
-/* part [n][tiles of ROWS rows][LANES][3]: sums of lambda |w grad u| - <p, w grad u>, of (u - f)^2
- * and of |w grad u| */
-kernel void denoise_gap(global float2 *restrict part, global const float *restrict u,
+/* part [n][blocks of BLOCK rows][SUMS]: sums of lambda |w grad u| - <p, w grad u>, of (u - f)^2 and of
+ * |w grad u|, in the order of cl/tv_sum.clh; a work-item (on a GPU: a work-group of 64) takes a block */
+kernel void denoise_gap(global total *restrict part, global const float *restrict u,
 			global const float *restrict f, global const float *restrict pz,
 			global const float *restrict py, global const float *restrict px, float4 w,
 			float lambda, int aniso, int z0, int n, int nz, int ny, int nx)
 {
-	int lane = get_global_id(0), k = get_global_id(1), tile = get_global_id(2),
-	    tiles = (ny + ROWS - 1) / ROWS, z = z0 + k;
-	size_t slot = ((size_t)k * tiles + tile) * LANES + lane;
-	p3 sum;
+	local total space[ITEMS];
+	int item = get_local_id(0), k = get_global_id(1), block = get_global_id(2),
+	    blocks = (ny + BLOCK - 1) / BLOCK, z = z0 + k, y0 = block * BLOCK,
+	    y1 = min(y0 + BLOCK, ny);
+	total row[SUMS][BLOCK];
 
-	if (lane >= LANES || k >= n || tile >= tiles)
+	if (k >= n || block >= blocks)
 		return;
-	sum.z = sum.y = sum.x = vc_zero();
-	for (int y = tile * ROWS; y < min((tile + 1) * ROWS, ny); y++)
-		for (int x = lane; x < nx; x += STEP) {
-			int m = nx - x;
-			size_t i = ((size_t)z * ny + y) * nx + x;
-			v3 d = gradient(u, i, z, y, x, nz, ny, nx, w), t;
-			vf r = vf_load(u + i, m) - vf_load(f + i, m);
+	for (int y = y0; y < y1; y++) {
+		vt lane[SUMS][QUADS];
 
-			t.x = aniso ? fabs(d.z) + fabs(d.y) + fabs(d.x)
-				    : sqrt(d.z * d.z + d.y * d.y + d.x * d.x);
-			t.z = lambda * t.x - (vf_load(pz + i, m) * d.z + vf_load(py + i, m) * d.y +
-					      vf_load(px + i, m) * d.x);
-			t.z = CHOOSE(t.z > 0, t.z, vf_set(0)); /* the rest is rounding */
-			t.y = CHOOSE(isfinite(r), r * r, vf_set(0));
-			sum = flush(sum, t);
+		for (int x0 = 0; x0 < nx; x0 += COLUMNS) {
+			vf s[SUMS][QUADS];
+
+			for (int j = 0; j < SUMS * QUADS; j++)
+				s[j / QUADS][j % QUADS] = vf_set(0);
+			for (int x = x0 + item; x < min(nx, x0 + COLUMNS); x += 64 / QUADS) {
+				int m = nx - x, q = QUADS == 1 ? 0 : x / 16 % QUADS;
+				size_t i = ((size_t)z * ny + y) * nx + x;
+				v3 d = gradient(u, i, z, y, x, nz, ny, nx, w);
+				vf r = vf_load(u + i, m) - vf_load(f + i, m), gap, length;
+
+				length = aniso ? fabs(d.z) + fabs(d.y) + fabs(d.x)
+					       : sqrt(d.z * d.z + d.y * d.y + d.x * d.x);
+				gap = lambda * length -
+				      (vf_load(pz + i, m) * d.z + vf_load(py + i, m) * d.y +
+				       vf_load(px + i, m) * d.x);
+				s[0][q] += CHOOSE(gap > 0, gap, vf_set(0)); /* the rest is rounding */
+				s[1][q] += CHOOSE(isfinite(r), r * r, vf_set(0));
+				s[2][q] += length;
+			}
+			for (int j = 0; j < SUMS * QUADS; j++) {
+				vf more = s[j / QUADS][j % QUADS];
+				vt *to = &lane[j / QUADS][j % QUADS];
+
+				*to = x0 == 0 ? vt_of(more) : vt_acc(*to, more);
+			}
 		}
-	part[slot * 3] = joined(sum.z);
-	part[slot * 3 + 1] = joined(sum.y);
-	part[slot * 3 + 2] = joined(sum.x);
+		for (int a = 0; a < SUMS; a++)
+			row[a][y - y0] = join_lanes(lane[a], item, space);
+	}
+	for (int a = 0; a < SUMS; a++) {
+		total sum = join_rows(row[a], y1 - y0);
+
+		if (item == 0)
+			part[((size_t)k * blocks + block) * SUMS + a] = sum;
+	}
 }

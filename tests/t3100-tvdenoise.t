@@ -28,6 +28,11 @@ for norm in iso aniso; do
 	ok "$norm: threads and work-groups change nothing" "tvdenoise --threads 1 --work-group 32 -l 20 --norm $norm --max-iter 43 -o got.tif --report got.csv noise.tif && same want.tif got.tif && same want.csv got.csv"
 	ok "$norm: slabs change nothing" "tvdenoise --mem $least -l 20 --norm $norm --max-iter 43 -o got.tif --report got.csv noise.tif && same want.tif got.tif && same want.csv got.csv"
 done
+# weight along one axis alone: the sum of |differences| is that of tvloss, whose order unit-tv holds to the page, to the last bit
+tiffmake -t f32 -s 37,1100 -n 5 -k noise wide.tif
+ok 'sums have the order of the page: the total variation is that of tvloss, bit for bit' '
+	tvloss -k l1 wide.tif | tail -n 1 | cut -d, -f10-12 | tr , "\n" >want &&
+	for w in 1,0,0 0,1,0 0,0,1; do tvdenoise -l 0 --norm aniso -w $w -o o.tif --report r.csv wide.tif && cell 9 || exit 1; done >got && cat got && same want got'
 tiffmake -t f32 -s 6,7 -n 60 -k noise long.tif
 ok 'slabs of several planes and ten iterations change nothing' '
 	tvdenoise -l 20 --max-iter 47 -o want.tif --report want.csv long.tif && tvdenoise --mem 51000 --dry-run -l 1 -o x.tif long.tif && tvdenoise --mem 51000 -l 20 --max-iter 47 -o got.tif --report got.csv long.tif &&

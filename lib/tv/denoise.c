@@ -9,8 +9,9 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "tv/loss.h"
 
-enum { ROWS = 16, LANES = 64 }; /* of cl/tv.clh */
+enum { BLOCK = 16, SUMS = 3, LANES = 64 }; /* of cl/tv_sum.clh */
 enum { EVERY = 10 };		    /* iterations from one bound to the next */
 enum { U, PZ, PY, PX, STATE, AHEAD = STATE, F, VOLUMES };
 enum { CACHE = 8 << 20 }; /* bytes that the two half steps share in the processor's cache */
@@ -39,21 +40,21 @@ struct denoise {
 	double tau, sigma;
 };
 
-static size_t lanes(const struct dev *d)
+static size_t blocks_of(size_t ny)
 {
-	return dev_columns(d, 2) == 1 ? 1 : LANES; /* where a work-item takes 16 columns */
+	return (ny + BLOCK - 1) / BLOCK;
 }
 
-static size_t part_bytes(const struct dev *d, size_t planes, size_t ny)
+static size_t part_bytes(size_t planes, size_t ny)
 {
-	return planes * ((ny + ROWS - 1) / ROWS) * lanes(d) * 3 * 2 * sizeof(float);
+	return planes * blocks_of(ny) * SUMS * sizeof(double);
 }
 
 int denoise_plan(struct dev *d, const char *what, size_t nz, size_t ny, size_t nx,
 		 struct denoise_plan *p)
 {
 	size_t plane = mem_mul(mem_mul(ny, nx), VOLUMES * sizeof(float)),
-	       part = part_bytes(d, 1, ny), mem = dev_mem(d);
+	       part = part_bytes(1, ny), mem = dev_mem(d);
 	size_t each = plane > SIZE_MAX - part ? SIZE_MAX : plane + part, most = mem / each;
 
 	*p = (struct denoise_plan){ mem_mul(each, nz), nz, EVERY };
@@ -93,7 +94,7 @@ struct denoise *denoise_new(struct dev *d, const char *what, const struct denois
 		if (!s->v[i])
 			goto fail;
 	}
-	s->part = buf_new(d, part_bytes(d, s->plan.slab, ny));
+	s->part = buf_new(d, part_bytes(s->plan.slab, ny));
 	s->candidate = mem_try(what, count, sizeof(float));
 	if (!s->part || !s->candidate)
 		goto fail;
@@ -205,8 +206,10 @@ static int bound(struct denoise *s, double lambda, size_t from, size_t n, size_t
 		 double (*sums)[3])
 {
 	struct weights w = weights(s);
-	size_t tiles = (s->ny + ROWS - 1) / ROWS, each = tiles * lanes(s->d);
-	const float(*part)[2];
+	size_t blocks = blocks_of(s->ny), items = dev_columns(s->d, 2) == 1 ? 1 : LANES;
+	struct ndrange range = { { items, n, blocks }, { items, 1, 1 } };
+	double *sum;
+	const void *part;
 
 	moves(s, "denoise_answer", 5, m);
 	moves(s, "denoise_gap", 5, n);
@@ -214,7 +217,7 @@ static int bound(struct denoise *s, double lambda, size_t from, size_t n, size_t
 		    ARG(s->v[AHEAD]), ARG(s->v[F]), ARG(s->v[PZ]), ARG(s->v[PY]), ARG(s->v[PX]),
 		    ARG(w), FLOAT(s->o.lo), FLOAT(s->o.hi), INT(0), INT(m), INT(s->ny),
 		    INT(s->nx)) != 0 ||
-	    dev_run(s->d, "denoise_gap", NDRANGE3(lanes(s->d), n, tiles), ARG(s->part),
+	    dev_run(s->d, "denoise_gap", range, ARG(s->part),
 		    ARG(s->v[AHEAD]), ARG(s->v[F]), ARG(s->v[PZ]), ARG(s->v[PY]), ARG(s->v[PX]),
 		    ARG(w), FLOAT(lambda), INT(s->o.aniso), INT(from), INT(n), INT(m), INT(s->ny),
 		    INT(s->nx)) != 0)
@@ -222,13 +225,14 @@ static int bound(struct denoise *s, double lambda, size_t from, size_t n, size_t
 	part = buf_map(s->part, MAP_READ);
 	if (!part)
 		return -1;
-	for (size_t z = 0; z < n; z++)
-		for (int k = 0; k < 3; k++) {
-			sums[z][k] = 0;
-			for (size_t i = z * each; i < (z + 1) * each; i++)
-				sums[z][k] += (double)part[3 * i + (size_t)k][0] +
-					      (double)part[3 * i + (size_t)k][1];
-		}
+	sum = mem_new(blocks * SUMS, sizeof *sum);
+	for (size_t z = 0; z < n; z++) {
+		for (size_t i = 0, at = z * blocks * SUMS; i < blocks * SUMS; i++, at++)
+			sum[i] = tv_total(s->d, part, at);
+		for (size_t k = 0; k < SUMS; k++)
+			sums[z][k] = tv_join(sum + k, blocks, SUMS);
+	}
+	free(sum);
 	return buf_unmap(s->part);
 }
 

@@ -7,7 +7,7 @@
  * belongs u(p) = clip(f - (w grad)^T p), and
  *	gap = sum over voxels of lambda |w grad u| - <p, w grad u>	(each term >= 0),
  *	1/2 |u - u*|^2 <= gap, so that rms(u - u*) <= sqrt(2 gap / voxels).
- * Sums: pairs of floats, then double, in an order of the shape's.  What does not fit into dev_mem
+ * Sums have the order and precision of lib/tv/loss.h.  What does not fit into dev_mem
  * goes through in slabs of planes with as many halo planes as iterations at a time: the same
  * bytes. */
 #ifndef TV_DENOISE_H

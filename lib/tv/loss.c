@@ -64,14 +64,20 @@ void tv_clear(struct tv *t)
 	*t = (struct tv){ 0 };
 }
 
-/* Joins the blocks' sums as cl/tv_sum.clh joins rows: 0 and 1, 2 and 3 ..., then the sums of two
- * ... */
-static double join(double *v, size_t n, size_t step)
+double tv_join(double *v, size_t n, size_t step)
 {
 	for (size_t d = 1; d < n; d *= 2)
 		for (size_t i = 0; i + d < n; i += 2 * d)
 			v[i * step] += v[(i + d) * step];
 	return v[0];
+}
+
+double tv_total(const struct dev *d, const void *totals, size_t at)
+{
+	const float(*pair)[2] = totals;
+
+	return dev_has_fp64(d) ? ((const double *)totals)[at]
+			       : (double)pair[at][0] + (double)pair[at][1];
 }
 
 static int launch(struct tv *t, struct buf *v, size_t first, size_t to, size_t n, struct buf *grad)
@@ -122,11 +128,8 @@ void tv_counts(const struct tv *t, int links, struct tv_sums *s)
 static int collect(struct tv *t, size_t n, const int *links, struct tv_sums *out)
 {
 	size_t each = t->blocks;
-	bool fp64 = dev_has_fp64(t->d);
 	double *sum = mem_new(each * SUMS, sizeof *sum);
 	const void *part = buf_map(t->part, MAP_READ);
-	const double *whole = part;   /* with fp64 */
-	const float(*pair)[2] = part; /* without */
 	const int *count = part && t->o.skip ? buf_map(t->counts, MAP_READ) : NULL;
 	int rc = part && (count || !t->o.skip) ? 0 : -1;
 
@@ -136,9 +139,9 @@ static int collect(struct tv *t, size_t n, const int *links, struct tv_sums *out
 
 		tv_counts(t, links[p], s);
 		for (size_t i = 0, at = p * each * SUMS; i < each * SUMS; i++, at++)
-			sum[i] = fp64 ? whole[at] : (double)pair[at][0] + (double)pair[at][1];
+			sum[i] = tv_total(t->d, part, at);
 		for (int a = 0; a < SUMS; a++)
-			s->sum[a] = join(sum + a, each, SUMS);
+			s->sum[a] = tv_join(sum + a, each, SUMS);
 		for (size_t i = 0; i < each && count; i++)
 			for (int k = 0; k < COUNTS; k++)
 				c[k] += count[(p * each + i) * COUNTS + (size_t)k];

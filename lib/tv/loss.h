@@ -70,6 +70,11 @@ int tv_slab(struct tv *t, struct buf *v, size_t first, size_t n, const int *link
 /* What exists in a plane without holes. */
 void tv_counts(const struct tv *t, int links, struct tv_sums *s);
 
+/* Sum of n numbers `step` apart, which are lost: 0 and 1, 2 and 3 ..., then the sums of two ... */
+double tv_join(double *v, size_t n, size_t step);
+/* Number `at` of the totals that a kernel of cl/tv_sum.clh left: a double, or a pair of floats. */
+double tv_total(const struct dev *d, const void *totals, size_t at);
+
 /* Sum of n planes, pairwise. */
 struct tv_sums tv_add(const struct tv_sums *s, size_t n);
 
