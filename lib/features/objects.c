@@ -27,13 +27,19 @@ static void add_run(struct found *f, uint32_t label, size_t z, size_t y, size_t 
 		f->largest = label;
 }
 
+/* eight bytes of one value at a time */
 #define SCAN(name, type)                                                                           \
 	static void name(struct found *f, const type *p, size_t z, size_t y, size_t n)             \
 	{                                                                                          \
+		const size_t step = sizeof(uint64_t) / sizeof *p;                                  \
+                                                                                                   \
 		for (size_t x = 0; x < n;) {                                                       \
 			size_t start = x;                                                          \
 			type v = p[x++];                                                           \
+			uint64_t word, same = v * (UINT64_MAX / (type)~(type)0);                   \
                                                                                                    \
+			while (x + step <= n && (memcpy(&word, p + x, sizeof word), word == same)) \
+				x += step;                                                         \
 			while (x < n && p[x] == v)                                                 \
 				x++;                                                               \
 			if (v)                                                                     \
