@@ -7,7 +7,7 @@
 . "$srcdir/tests/faults.sh"
 . "$srcdir/tests/faultlists.sh"
 [ -z "${TESTS_LONG:-}" ] || KILLS=${KILLS:-50}
-slow && most=${KILLS:-4} || most=${KILLS:-1}
+slow && most=${KILLS:-3} || most=${KILLS:-1}
 lists
 
 # killed SIGNAL N COMMAND...
