@@ -16,6 +16,7 @@
 #include "io/provenance.h"
 #include "io/tiffio.h"
 
+enum { HURRY = 1 << 16 };	/* bytes of rows that are worth a call */
 enum { WAITING, KEPT, DONE, FAILED };	/* job.state; KEPT: done by an earlier run */
 
 struct slot {
@@ -107,8 +108,11 @@ static int open_tables(struct run *r)
 static void list_rows(struct run *r, struct job *j)
 {
 	for (size_t t = 0; t < r->b->spec->n_tables; t++) {
-		if (r->file[t] && j->rows[t].len > 0)
+		if (r->file[t] && j->rows[t].len > 0) {
 			fwrite(j->rows[t].text, 1, j->rows[t].len, out_file(r->file[t]));
+			if (j->rows[t].len > HURRY)
+				out_hurry(r->file[t]);
+		}
 		csv_line_clear(&j->rows[t]);
 	}
 }

@@ -394,6 +394,15 @@ static void out_free(struct out *o)
 	free(o);
 }
 
+void out_hurry(struct out *o)
+{
+	fflush(out_file(o));
+#ifdef SYNC_FILE_RANGE_WRITE /* Linux */
+	if (o->slot)
+		sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
 int out_commit(struct out *o)
 {
 	int why = 0;

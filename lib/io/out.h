@@ -20,6 +20,8 @@ struct out *out_open(const char *path);
 int out_fd(struct out *o);
 /* A buffered stream over out_fd; do not mix the two. */
 FILE *out_file(struct out *o);
+/* Has what the stream holds so far go to the disk meanwhile: less to wait for at the end.  Errors show at commit. */
+void out_hurry(struct out *o);
 /* Flushes, fsyncs unless "-", closes, renames (for "-": copies to stdout, checked); frees o.  0, or
  * -1 after reporting. */
 int out_commit(struct out *o);
