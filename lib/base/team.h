@@ -1,5 +1,5 @@
-/* lib/base/team.h: loops shared by threads that sleep between loops.  OpenMP's idle threads spin for milliseconds by default, on
- * the very processors where an OpenCL CPU device then wants to run its kernels; these give way at once. */
+/* lib/base/team.h: loops shared by threads that look for the next one for 0.2 ms, then sleep.  OpenMP's idle threads spin for
+ * milliseconds by default, on the very processors where an OpenCL CPU device then wants to run its kernels; these yield. */
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 

@@ -391,37 +391,37 @@ int model_gather_probe_end(struct ptycho *p, struct buf *g)
 	return p->o.subpixel ? run_transform(p, g, p->modes, FFT_BACKWARD) : 0;
 }
 
-int model_illumination(struct ptycho *p, struct buf *W)
+int model_blocks(struct ptycho *p, int (*visit)(struct ptycho *, struct buf *probes, void *), void *arg)
 {
-	if (buf_zero(W) != 0)
-		return -1;
 	for (size_t k = 0; k < p->k; k += p->room) {
 		size_t count = p->k - k < p->room ? p->k - k : p->room;
-		struct buf *probes;
+		struct buf *probes = model_block(p, k, count) == 0 ? model_probes(p, p->probe, p->shifted) : NULL;
 
-		if (model_block(p, k, count) != 0)
-			return -1;
-		probes = model_probes(p, p->probe, p->shifted);
-		if (!probes || model_gather_object(p, probes, p->wave, NULL, W, false) != 0)
+		if (!probes || visit(p, probes, arg) != 0)
 			return -1;
 	}
 	return 0;
 }
 
+static int add_light(struct ptycho *p, struct buf *probes, void *W)
+{
+	return model_gather_object(p, probes, p->wave, NULL, W, false);
+}
+
+int model_illumination(struct ptycho *p, struct buf *W)
+{
+	return buf_zero(W) != 0 ? -1 : model_blocks(p, add_light, W);
+}
+
+static int block_errors(struct ptycho *p, struct buf *probes, void *unused)
+{
+	(void)unused;
+	return slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0 ? -1 : 0;
+}
+
 int model_all_errors(struct ptycho *p)
 {
-	for (size_t k = 0; k < p->k; k += p->room) {
-		size_t count = p->k - k < p->room ? p->k - k : p->room;
-		struct buf *probes;
-
-		if (model_block(p, k, count) != 0)
-			return -1;
-		probes = model_probes(p, p->probe, p->shifted);
-		if (!probes || slices_waves(p, probes) != 0 ||
-		    model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0)
-			return -1;
-	}
-	return 0;
+	return model_blocks(p, block_errors, NULL);
 }
 
 /* ---- scalars */

@@ -11,6 +11,8 @@ int model_batch(struct ptycho *p, const size_t *frames, size_t count);
 
 /* Frames first .. first + count - 1, ascending: for engines that go through all. */
 int model_block(struct ptycho *p, size_t first, size_t count);
+/* All frames, block by block: visit sees each as the batch at hand, with its probes.  0 or -1 */
+int model_blocks(struct ptycho *p, int (*visit)(struct ptycho *, struct buf *probes, void *), void *arg);
 
 /* Probes of the batch's frames: probe [modes][n][n] itself, or with subpixel its copies shifted by each frame's fraction, with p->opr each frame's own, written to
  * `shifted`.  NULL after reporting.  What follows takes the result as `probes`. */

@@ -139,29 +139,23 @@ int slices_waves(struct ptycho *p, struct buf *probes)
 	return 0;
 }
 
+static int add_light(struct ptycho *p, struct buf *probes, void *W)
+{
+	if (slices_waves(p, probes) != 0)
+		return -1;
+	for (size_t l = 0; l < p->slices; l++) {
+		slices_at(p, l);
+		if (model_gather_object(p, slices_incident(p, probes), p->wave, NULL, W, false) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int slices_illumination(struct ptycho *p, struct buf *W)
 {
 	if (!p->thick)
 		return model_illumination(p, W);
-	if (buf_zero(W) != 0)
-		return -1;
-	for (size_t k = 0; k < p->k; k += p->room) {
-		size_t count = p->k - k < p->room ? p->k - k : p->room;
-		struct buf *probes;
-
-		if (model_block(p, k, count) != 0)
-			return -1;
-		probes = model_probes(p, p->probe, p->shifted);
-		if (!probes || slices_waves(p, probes) != 0)
-			return -1;
-		for (size_t l = 0; l < p->slices; l++) {
-			slices_at(p, l);
-			if (model_gather_object(p, slices_incident(p, probes), p->wave, NULL, W,
-						false) != 0)
-				return -1;
-		}
-	}
-	return 0;
+	return buf_zero(W) != 0 ? -1 : model_blocks(p, add_light, W);
 }
 
 int slices_descend(struct ptycho *p, double b)
