@@ -56,19 +56,28 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* |a - b| / |b| */
+/* |a - b| / |b|, by sums side by side: one alone would wait for each of its additions */
 static double change(const float complex *a, const float complex *b, size_t n)
 {
+	enum { SIDE = 16 };
 	const float *x = (const float *)a, *y = (const float *)b;
-	double num = 0, den = 0;
+	double num[SIDE] = { 0 }, den[SIDE] = { 0 };
 
-	for (size_t i = 0; i < 2 * n; i++) {
-		double e = (double)x[i] - (double)y[i];
+	for (size_t i = 0; i < 2 * n; i += SIDE) {
+		size_t w = 2 * n - i < SIDE ? 2 * n - i : SIDE;
 
-		num += e * e;
-		den += (double)y[i] * (double)y[i];
+		for (size_t l = 0; l < w; l++) {
+			double e = (double)x[i + l] - (double)y[i + l];
+
+			num[l] += e * e;
+			den[l] += (double)y[i + l] * (double)y[i + l];
+		}
 	}
-	return sqrt(num / den);
+	for (size_t l = 1; l < SIDE; l++) {
+		num[0] += num[l];
+		den[0] += den[l];
+	}
+	return sqrt(num[0] / den[0]);
 }
 
 static int changes(struct ptycho *p, const float complex *object, const float complex *probe, struct ptycho_row *row)

@@ -269,11 +269,12 @@ int model_rows(struct ptycho *p, int sums, double (*out)[SUMS])
 	if (!rows)
 		return -1;
 	for (size_t b = 0; b < p->count; b++) {
-		for (int i = 0; i < sums; i++)
-			out[b][i] = 0;
+		double sum[SUMS] = { 0 }; /* of all: their number is known, so that they run side by side */
+
 		for (size_t r = 0; r < p->n; r++)
-			for (int i = 0; i < sums; i++)
-				out[b][i] += (double)rows[b * p->n + r][i];
+			for (int i = 0; i < SUMS; i++)
+				sum[i] += (double)rows[b * p->n + r][i];
+		memcpy(out[b], sum, (size_t)sums * sizeof *sum);
 	}
 	return buf_unmap(p->rows);
 }
@@ -446,13 +447,19 @@ int model_tile_max(struct ptycho *p, struct buf *W, double *most)
 int model_max(struct buf *x, size_t n, double *most)
 {
 	const float *v = buf_map(x, MAP_READ);
-	float m = 0;
+	float m[LANES_OF_SUM] = { 0 };
+	size_t i = 0;
 
 	if (!v)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		m = v[i] > m ? v[i] : m;
-	*most = (double)m;
+	for (; i + LANES_OF_SUM <= n; i += LANES_OF_SUM)
+		for (size_t l = 0; l < LANES_OF_SUM; l++)
+			m[l] = v[i + l] > m[l] ? v[i + l] : m[l];
+	for (size_t l = 0; i + l < n; l++)
+		m[l] = v[i + l] > m[l] ? v[i + l] : m[l];
+	for (size_t l = 1; l < LANES_OF_SUM; l++)
+		m[0] = m[l] > m[0] ? m[l] : m[0];
+	*most = (double)m[0];
 	return buf_unmap(x);
 }
 
