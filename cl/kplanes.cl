@@ -3,7 +3,7 @@
 #include "pair.clh"
 #include "vec.clh"
 
-enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2 }; /* of lib/kplanes/field.c */
+enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2, WANT_PLANES = 4 }; /* of lib/kplanes/field.c */
 #if VEC == 16
 enum { TILE = 4 }; /* rows along y and z that a work-item renders */
 #else
@@ -148,25 +148,6 @@ kernel void kp_cells(global uint *restrict key, global const float *restrict pts
 		}
 }
 
-/* One step of Adam or NAdam: m and v are updated, x -= (cg g + cm m) / (sqrt(v cv) + 1e-8). */
-kernel void kp_update(global float *restrict x, global const float *restrict g,
-		      global float *restrict m, global float *restrict v, ulong n, float cg,
-		      float cm, float cv)
-{
-	size_t i = VEC * get_global_id(0);
-
-	if (i >= n)
-		return;
-	int left = (int)min((ulong)VEC, (ulong)(n - i));
-	vf d = vf_load(g + i, left), a = fma(vf_set(0.9f), vf_load(m + i, left), vf_set(0.1f) * d);
-	vf b = fma(vf_set(0.999f), vf_load(v + i, left), vf_set(0.001f) * (d * d));
-
-	vf_store(m + i, left, a);
-	vf_store(v + i, left, b);
-	vf_store(x + i, left,
-		 vf_load(x + i, left) - (cg * d + cm * a) / (sqrt(b * cv) + vf_set(1e-8f)));
-}
-
 #define V 1
 #include "kplanes.clh"
 #undef V
@@ -175,3 +156,31 @@ kernel void kp_update(global float *restrict x, global const float *restrict g,
 #undef V
 #define V 8
 #include "kplanes.clh"
+
+/* A step of the planes x by their gradient g. */
+kernel void kp_update(global float *restrict x, global const float *restrict g,
+		      global float *restrict m, global float *restrict v, ulong n, float cg,
+		      float cm, float cv)
+{
+	size_t i = get_global_id(0);
+
+	if (i < n)
+		step_1(x + i, g[i], m + i, v + i, cg, cm, cv);
+}
+
+#ifdef WIDE
+/* dp [n][3] (+= but for is_first) = the shares part [parts][3][n], one after the other */
+kernel void kp_join(global float *restrict dp, global const float *restrict part, ulong n, int parts,
+		    int is_first)
+{
+	size_t i = get_global_id(0);
+
+	if (i >= 3 * n)
+		return;
+	float sum = is_first ? 0 : dp[i];
+
+	for (int k = 0; k < parts; k++)
+		sum += part[3 * n * k + i % 3 * n + i / 3];
+	dp[i] = sum;
+}
+#endif

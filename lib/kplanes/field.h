@@ -1,8 +1,8 @@
 /* lib/kplanes/field.h: a model on the device: features, values, their gradients.  Points are [n][3]
  * float32 as x, y, z, finite. On the device planes lie channel last, [3T][H][W][C].  The gradient of
  * planes has two ways: on GPUs a gather (points are sorted by cell, a texel adds its cells in a
- * fixed order), on CPUs a scatter (a work-item has a plane of its own and walks the points in the
- * batch's order, which is that of places in space, kp_order).  Bytes depend neither on threads nor
+ * fixed order), on CPUs a scatter (a work-item has three planes of its own and walks the points in
+ * the batch's order, which is that of places in space, kp_order, for all gradients at once).  Bytes depend neither on threads nor
  * work-groups, nor (features, values) on the number of points. All functions block and return 0, or
  * -1 after reporting. */
 #ifndef KPLANES_FIELD_H
@@ -55,15 +55,18 @@ struct kp_batch {
 	struct buf *pts, *value, *da; /* [cap][3], [cap], [cap] float */
 	struct buf *dp, *dr, *dw;     /* gradients by points; by chunk: rotations, weights */
 	struct buf *key, *order, *start, *sums; /* of the gather; sums of both */
-	struct buf *space;			/* [slots] planes of sums, of the scatter */
-	size_t slots;
+	struct buf *space, *part;		/* of the scatter: [slots] planes of sums, 0; dp */
+	struct buf *grad; /* [3T][H][W][C] of the level; NULL if the planes step at once */
+	size_t slots;	  /* work-items of the scatter at a time; 0: the gather */
+	int want;
 };
 
-/* want: which products kp_batch_points can make; sorts: is kp_batch_planes to be used? */
-enum { KP_WANT_POINTS = 1, KP_WANT_WEIGHTS = 2 };
-int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, bool sorts);
+/* What kp_batch_backward makes beside gradients by rotations.  KP_STEPS: planes are only ever
+ * stepped. */
+enum { KP_WANT_POINTS = 1, KP_WANT_WEIGHTS = 2, KP_WANT_PLANES = 4, KP_STEPS = 8 };
+int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want);
 void kp_batch_clear(struct kp_batch *b);
-size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want, bool sorts);
+size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want);
 
 /* order [n]: the points by boxes in space that follow one another (Morton), within one by number. */
 void kp_order(const float *pts, size_t n, uint32_t *order);
@@ -71,22 +74,30 @@ void kp_order(const float *pts, size_t n, uint32_t *order);
 /* b->value[n] = weight . features + bias of b->pts, with f->weight as it is and the given bias */
 int kp_batch_values(struct kp_batch *b, float bias);
 
-/* One level's gradients.  Upstream of point p's feature f, with V = kp_lanes and f = V i + j counted
- * over all levels: up[i block + p point + j], times b->da[p] with `scaled`.  dr [T][9] += , dw [T C]
- * = sums of feature da (want & KP_WANT_WEIGHTS), b->dp (+= after level 0). */
+/* Upstream of point p's feature f, with V = kp_lanes and f = V i + j counted over all levels: up[i
+ * block + p point + j], times b->da[p] with `scaled`. */
 struct kp_up {
 	struct buf *up;
 	size_t block, point;
 	bool scaled;
 };
 size_t kp_lanes(const struct kplanes_model *m); /* channels that the kernels take at once */
-int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want,
-		    double (*dr)[9], double *dw);
 
-/* grad [3T][H][W][C] of the level = that of the points, and of tv_weight times the plane TV, whose
- * value goes to *tv. */
-int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight,
-		    struct buf *grad, double *tv);
+/* x -= (cg g + cm m) / (sqrt(cv v) + 1e-8), m and v being updated before */
+struct fit_step {
+	double cg, cm, cv;
+};
+
+/* One level's gradients: dr [T][9] +=, dw [T C] = sums of feature da, b->dp (+= after level 0); that
+ * of the planes, of the points and of tv_weight times the plane TV, whose value goes to *tv, to
+ * b->grad, or at once into a step of the planes with their moments `first`, `second`. */
+struct kp_down {
+	double (*dr)[9], *dw, tv_weight, *tv;
+	struct buf *first, *second;
+	struct fit_step step;
+};
+int kp_batch_backward(struct kp_batch *b, size_t level, const struct kp_up *u,
+		      const struct kp_down *to);
 
 /* Between [3T][C][H][W] of the host and [3T][H][W][C] of a buffer. */
 int kp_upload(const struct kplanes_model *m, size_t level, const float *from, struct buf *to);

@@ -27,11 +27,14 @@ double fit_taps(const struct kplanes_model *m, const float *pts, size_t n, float
 {
 	double h = 2.0 / (double)(m->size[0][0] < m->size[0][1] ? m->size[0][0] : m->size[0][1]);
 
-	for (size_t k = 0; k < 4; k++)
-		for (size_t i = 0; i < n; i++)
-			for (size_t a = 0; a < 3; a++)
-				taps[3 * (k * n + i) + a] =
-					(float)((double)pts[3 * i + a] + (k == a + 1 ? h : 0));
+	for (size_t i = n; i-- > 0;) {
+		float p[3];
+
+		memcpy(p, pts + 3 * i, sizeof p);
+		for (size_t k = 0; k < 12; k++)
+			taps[12 * i + k] =
+				(float)((double)p[k % 3] + (k / 3 == k % 3 + 1 ? h : 0));
+	}
 	return h;
 }
 
@@ -39,11 +42,11 @@ double fit_volume_tv(const double *v, size_t n, double h, double weight, double 
 {
 	double sum = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < 4 * n; i += 4) {
 		double g[3], s = 0, e;
 
 		for (size_t a = 0; a < 3; a++) {
-			g[a] = (v[(a + 1) * n + i] - v[i]) / h;
+			g[a] = (v[i + a + 1] - v[i]) / h;
 			s += g[a] * g[a];
 		}
 		s = sqrt(s);
@@ -51,9 +54,9 @@ double fit_volume_tv(const double *v, size_t n, double h, double weight, double 
 		if (!d)
 			continue;
 		e = s > 0 ? weight / (s * (double)n * h) : 0;
-		d[i] = -(g[0] + g[1] + g[2]) * e;
+		d[i] -= (g[0] + g[1] + g[2]) * e;
 		for (size_t a = 0; a < 3; a++)
-			d[(a + 1) * n + i] = g[a] * e;
+			d[i + a + 1] += g[a] * e;
 	}
 	return n ? sum / (double)n : 0;
 }
@@ -82,6 +85,8 @@ void fit_update(const struct fit_step *s, float *x, const double *g, double *m, 
 
 /* ---- a fit */
 
+enum { WANT = KP_WANT_WEIGHTS | KP_WANT_PLANES };
+
 struct moments {
 	double *m, *v; /* [n] */
 };
@@ -91,11 +96,10 @@ struct fit {
 	struct kplanes_model *m;
 	const struct fit_opts *o;
 	const float *volume;
-	size_t voxels, points, taps; /* of the batch; taps: points that have them */
+	size_t voxels, points, taps; /* of the batch: the first `taps` points have taps */
 	struct kp_field field;
 	struct kp_batch batch;
-	struct buf *grad[KP_LEVELS], *first[KP_LEVELS],
-		*second[KP_LEVELS]; /* gradient, moments of planes */
+	struct buf *first[KP_LEVELS], *second[KP_LEVELS]; /* moments of planes */
 	struct moments weight, bias, quat;
 	double *dw, *y, *value, *slope, *dvalue;
 	uint32_t *voxel, *order; /* of a drawn batch */
@@ -114,9 +118,9 @@ size_t fit_bytes(const struct kplanes_model *m, const struct fit_opts *o)
 {
 	size_t taps, n = batch_points(m, o, &taps), bytes = kp_field_bytes(m);
 
-	bytes += kp_batch_bytes(m, n + 4 * taps, KP_WANT_WEIGHTS, true);
+	bytes += kp_batch_bytes(m, n + 3 * taps, WANT | KP_STEPS);
 	for (size_t l = 0; l < m->levels; l++)
-		bytes += 3 * kplanes_texels(m, l) * 4;
+		bytes += 2 * kplanes_texels(m, l) * 4;
 	return bytes;
 }
 
@@ -125,22 +129,22 @@ static struct moments moments_new(size_t n)
 	return (struct moments){ mem_new(n, sizeof(double)), mem_new(n, sizeof(double)) };
 }
 
-static int fit_init(struct fit *f)
+static int fit_init(struct fit *f, int want)
 {
 	const struct kplanes_model *m = f->m;
 	size_t n, need = fit_bytes(m, f->o), w = kplanes_features(m);
 
 	f->points = batch_points(m, f->o, &f->taps);
 	f->voxels = m->shape[0] * m->shape[1] * m->shape[2];
-	n = f->points + 4 * f->taps;
+	n = f->points + 3 * f->taps;
 	if (need > dev_mem(f->d))
 		return error("'--mem': the fit needs %zu bytes on the device, %zu are allowed",
 			     need, dev_mem(f->d));
 	f->y = mem_try("batch", 4 * n, sizeof(double));
-	f->voxel = f->o->batch ? mem_try("batch", 2 * f->points, sizeof *f->voxel) : NULL;
+	f->voxel = mem_try("batch", 2 * f->points, sizeof *f->voxel);
 	f->order = f->voxel ? f->voxel + f->points : NULL;
-	if (!f->y || (f->o->batch && !f->voxel) || kp_field_init(&f->field, f->d, m) != 0 ||
-	    kp_batch_init(&f->batch, &f->field, n, KP_WANT_WEIGHTS, true) != 0)
+	if (!f->y || !f->voxel || kp_field_init(&f->field, f->d, m) != 0 ||
+	    kp_batch_init(&f->batch, &f->field, n, want) != 0)
 		return -1;
 	f->value = f->y + n;
 	f->slope = f->value + n;
@@ -151,9 +155,9 @@ static int fit_init(struct fit *f)
 	f->bias = moments_new(1);
 	f->quat = moments_new(4 * m->rotations);
 	for (size_t l = 0; l < m->levels; l++) {
-		struct buf **b[3] = { &f->grad[l], &f->first[l], &f->second[l] };
+		struct buf **b[2] = { &f->first[l], &f->second[l] };
 
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < 2; i++) {
 			*b[i] = buf_new(f->d, kplanes_texels(m, l) * 4);
 			if (!*b[i] || buf_zero(*b[i]) != 0)
 				return -1;
@@ -169,7 +173,6 @@ static void fit_clear(struct fit *f)
 	struct moments *m[] = { &f->weight, &f->bias, &f->quat };
 
 	for (size_t l = 0; l < KP_LEVELS; l++) {
-		buf_free(f->grad[l]);
 		buf_free(f->first[l]);
 		buf_free(f->second[l]);
 	}
@@ -194,42 +197,47 @@ static void voxel_point(const struct kplanes_model *m, size_t i, float *p)
 	p[2] = kp_grid(-1, 1, nz, i / nx / ny);
 }
 
-/* The voxels of the batch [from, to) of iteration k as points and targets, those that are near in
+/* Where point i of the batch is on the device: first those without taps, then the others, each with
+ * its taps. */
+static size_t place(const struct fit *f, size_t i)
+{
+	size_t alone = f->points - f->taps;
+
+	return i < f->taps ? alone + 4 * i : i - f->taps;
+}
+
+/* The voxels of the batch [from, to) of iteration k as points p and targets, those that are near in
  * space one after the other. */
 static void draw(struct fit *f, long k, size_t from, size_t to, float *p)
 {
 	for (size_t j = from; j < to; j++) {
-		uint64_t key = rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32;
-
-		f->voxel[j] = (uint32_t)(key * f->voxels >> 32);
-		voxel_point(f->m, f->voxel[j], p + 3 * j);
+		f->voxel[j] = (uint32_t)j;
+		if (f->o->batch)
+			f->voxel[j] = (uint32_t)((rng_key(f->o->seed, 16 + (uint64_t)k, j) >> 32) *
+							 f->voxels >>
+						 32);
+		voxel_point(f->m, f->voxel[j], p + 3 * (j - from));
 	}
-	kp_order(p + 3 * from, to - from, f->order);
+	kp_order(p, to - from, f->order);
 	for (size_t j = from; j < to; j++) {
 		size_t i = f->voxel[from + f->order[j - from]];
 
-		voxel_point(f->m, i, p + 3 * j);
+		voxel_point(f->m, i, p + 3 * (j - from));
 		f->y[j] = ((double)f->volume[i] - (double)f->m->offset) / (double)f->m->scale;
 	}
 }
 
-/* The voxels of iteration k: points and taps to the device, targets to y.  The first `taps` points
- * have taps. */
+/* The voxels of iteration k: points and taps to the device, targets to y. */
 static int gather(struct fit *f, long k)
 {
-	float *p = buf_map(f->batch.pts, MAP_DISCARD);
+	float *p = buf_map(f->batch.pts, MAP_DISCARD), *tapped;
 
 	if (!p)
 		return -1;
-	if (f->o->batch) {
-		draw(f, k, 0, f->taps, p);
-		draw(f, k, f->taps, f->points, p);
-	}
-	for (size_t j = 0; j < f->points && !f->o->batch; j++) {
-		voxel_point(f->m, j, p + 3 * j);
-		f->y[j] = ((double)f->volume[j] - (double)f->m->offset) / (double)f->m->scale;
-	}
-	fit_taps(f->m, p, f->taps, p + 3 * f->points);
+	tapped = p + 3 * place(f, 0);
+	draw(f, k, 0, f->taps, tapped);
+	draw(f, k, f->taps, f->points, p);
+	fit_taps(f->m, tapped, f->taps, tapped);
 	return buf_unmap(f->batch.pts);
 }
 
@@ -264,17 +272,19 @@ static int losses(struct fit *f, double *mse, double *volume_tv, double *db)
 
 	if (!a)
 		return -1;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		f->value[i] = fit_activation(m->activation, (double)a[i], &f->slope[i]);
+		f->dvalue[i] = 0;
+	}
 	for (size_t i = 0; i < f->points; i++) {
-		double e = f->value[i] - f->y[i];
+		double e = f->value[place(f, i)] - f->y[i];
 
 		sum += e * e;
-		f->dvalue[i] = 2 * e / (double)f->points;
+		f->dvalue[place(f, i)] = 2 * e / (double)f->points;
 	}
 	*mse = sum / (double)f->points;
-	*volume_tv = fit_volume_tv(f->value + f->points, f->taps, h, f->o->tv_volume,
-				   f->dvalue + f->points);
+	*volume_tv = fit_volume_tv(f->value + place(f, 0), f->taps, h, f->o->tv_volume,
+				   f->dvalue + place(f, 0));
 	if (buf_unmap(f->batch.value) != 0)
 		return -1;
 	da = buf_map(f->batch.da, MAP_DISCARD);
@@ -288,8 +298,10 @@ static int losses(struct fit *f, double *mse, double *volume_tv, double *db)
 	return buf_unmap(f->batch.da);
 }
 
-/* Gradients of planes (on the device), weights and rotations; the plane term. */
-static int backward(struct fit *f, long k, double (*dr)[9], double *plane_tv)
+/* Gradients by weights and rotations, the plane term; the planes' gradient to the caller's `planes`,
+ * or a step of them. */
+static int backward(struct fit *f, long k, const struct fit_step *step, float *const *planes,
+		    double (*dr)[9], double *plane_tv)
 {
 	const struct kplanes_model *m = f->m;
 	size_t tc = m->rotations * m->channels;
@@ -298,9 +310,16 @@ static int backward(struct fit *f, long k, double (*dr)[9], double *plane_tv)
 	*plane_tv = 0;
 	for (size_t l = 0; l < m->levels; l++) {
 		double tv;
+		struct kp_down to = { .dr = dr,
+				      .dw = f->dw + l * tc,
+				      .tv_weight = f->o->tv_plane,
+				      .tv = &tv,
+				      .first = planes ? NULL : f->first[l],
+				      .second = planes ? NULL : f->second[l],
+				      .step = *step };
 
-		if (kp_batch_points(&f->batch, l, &u, KP_WANT_WEIGHTS, dr, f->dw + l * tc) != 0 ||
-		    kp_batch_planes(&f->batch, l, &u, f->o->tv_plane, f->grad[l], &tv) != 0)
+		if (kp_batch_backward(&f->batch, l, &u, &to) != 0 ||
+		    (planes && kp_download(m, l, f->batch.grad, planes[l]) != 0))
 			return -1;
 		*plane_tv += tv;
 		for (size_t i = 0; i < tc; i++)
@@ -309,24 +328,11 @@ static int backward(struct fit *f, long k, double (*dr)[9], double *plane_tv)
 	return 0;
 }
 
-static int update(struct fit *f, long k, double db, double (*dr)[9])
+/* The step of what is not planes. */
+static int update(struct fit *f, const struct fit_step s[3], double db, double (*dr)[9])
 {
 	struct kplanes_model *m = f->m;
-	double fall = pow(f->o->lr_final,
-			  (double)(k - 1) / (double)(f->o->iters > 1 ? f->o->iters - 1 : 1));
-	struct fit_step s[3];
 
-	for (int i = 0; i < 3; i++)
-		s[i] = fit_step(f->o->optimiser, k, f->o->lr[i] * fall, &f->product[i]);
-	for (size_t l = 0; l < m->levels; l++) {
-		uint64_t n = kplanes_texels(m, l);
-
-		if (dev_run(f->d, "kp_update", NDRANGE1(dev_columns(f->d, n)),
-			    ARG(f->field.planes[l]), ARG(f->grad[l]), ARG(f->first[l]),
-			    ARG(f->second[l]), ARG(n), FLOAT(s[0].cg), FLOAT(s[0].cm),
-			    FLOAT(s[0].cv)) != 0)
-			return -1;
-	}
 	fit_update(&s[1], m->weight, f->dw, f->weight.m, f->weight.v, kplanes_features(m));
 	fit_update(&s[1], &m->bias, &db, f->bias.m, f->bias.v, 1);
 	if (f->o->fix_rotations)
@@ -342,8 +348,10 @@ static int update(struct fit *f, long k, double db, double (*dr)[9])
 	return buf_write(f->field.rot, 0, m->rot, m->rotations * 36);
 }
 
-/* Terms and gradients at m for the batch of iteration k; 1: the loss is not finite. */
-static int evaluate(struct fit *f, long k, struct fit_terms *t, double *db, double (*dr)[9])
+/* Terms and gradients at m for the batch of iteration k, and the planes as in backward(); 1: the
+ * loss is not finite. */
+static int evaluate(struct fit *f, long k, const struct fit_step *step, float *const *planes,
+		    struct fit_terms *t, double *db, double (*dr)[9])
 {
 	if (gather(f, k) != 0 || send_weights(f, k) != 0 ||
 	    kp_batch_values(&f->batch, f->m->bias) != 0 ||
@@ -351,18 +359,24 @@ static int evaluate(struct fit *f, long k, struct fit_terms *t, double *db, doub
 		return -1;
 	if (!isfinite(t->mse) || !isfinite(t->volume_tv))
 		return 1;
-	if (backward(f, k, dr, &t->plane_tv) != 0)
+	if (backward(f, k, step, planes, dr, &t->plane_tv) != 0)
 		return -1;
 	return isfinite(t->plane_tv) ? 0 : 1;
 }
 
 static int iterate(struct fit *f, const char *name, long k, struct fit_terms *t)
 {
-	double dr[KP_ROTATIONS][9] = { { 0 } }, db;
-	int rc = evaluate(f, k, t, &db, dr);
+	double dr[KP_ROTATIONS][9] = { { 0 } }, db,
+	       fall = pow(f->o->lr_final,
+			  (double)(k - 1) / (double)(f->o->iters > 1 ? f->o->iters - 1 : 1));
+	struct fit_step s[3];
+	int rc;
 
+	for (int i = 0; i < 3; i++)
+		s[i] = fit_step(f->o->optimiser, k, f->o->lr[i] * fall, &f->product[i]);
+	rc = evaluate(f, k, &s[0], NULL, t, &db, dr);
 	if (rc == 0)
-		rc = update(f, k, db, dr);
+		rc = update(f, s, db, dr);
 	if (rc > 0)
 		return error("'%s': diverged at iteration %ld, expected a finite loss", name, k);
 	return rc;
@@ -375,11 +389,9 @@ int fit_gradient(struct dev *d, struct kplanes_model *m, const float *volume,
 	double dr[KP_ROTATIONS][9] = { { 0 } };
 	int rc = -1;
 
-	if (fit_init(&f) != 0 || evaluate(&f, k, terms, &s->bias, dr) != 0)
+	if (fit_init(&f, WANT) != 0 ||
+	    evaluate(&f, k, &(struct fit_step){ 0 }, s->planes, terms, &s->bias, dr) != 0)
 		goto done;
-	for (size_t l = 0; l < m->levels; l++)
-		if (kp_download(m, l, f.grad[l], s->planes[l]) != 0)
-			goto done;
 	memcpy(s->weight, f.dw, kplanes_features(m) * sizeof *f.dw);
 	for (size_t t = 0; t < m->rotations; t++)
 		kplanes_quaternion_gradient(m->quat[t], dr[t], s->quat[t]);
@@ -400,7 +412,7 @@ int kplanes_fit(struct dev *d, const char *name, struct kplanes_model *m, const 
 			     m->shape[0], m->shape[1], m->shape[2]);
 	if (o->iters == 0)
 		return 0;
-	if (fit_init(&f) != 0)
+	if (fit_init(&f, WANT | KP_STEPS) != 0)
 		goto done;
 	for (long k = 1; k <= o->iters; k++) {
 		struct fit_terms t = { 0 };

@@ -45,20 +45,16 @@ int fit_gradient(struct dev *d, struct kplanes_model *m, const float *volume,
 		 const struct fit_opts *o, long k, struct fit_terms *terms, struct fit_slopes *s);
 size_t fit_bytes(const struct kplanes_model *m, const struct fit_opts *o); /* on the device */
 
-/* The mean over points of the length of the gradient, from values [4][n] at the points and at h
- * further along x, y, z: section 5.5.  d [4][n] = its derivative times `weight`, or NULL. */
+/* The mean over points of the length of the gradient, from values [n][4] at the points and at h
+ * further along x, y, z: section 5.5.  d [n][4] += its derivative times `weight`, or NULL. */
 double fit_volume_tv(const double *values, size_t n, double h, double weight, double *d);
-/* taps [4 n][3] of pts [n][3], in that order; returns h */
+/* taps [n][4][3] of pts [n][3], which may be where taps begin; returns h */
 double fit_taps(const struct kplanes_model *m, const float *pts, size_t n, float *taps);
 
 /* activation(a), and its derivative */
 double fit_activation(enum activation kind, double a, double *slope);
 
-/* Step k (from 1): x -= (cg g + cm m) / (sqrt(cv v) + 1e-8) with the moments of this step. *product
- * starts at 1 (NAdam). */
-struct fit_step {
-	double cg, cm, cv;
-};
+/* Step k (from 1); *product starts at 1 (NAdam). */
 struct fit_step fit_step(enum optimiser o, long k, double lr, double *product);
 /* For small sets, moments [n] in double, zeroed at first. */
 void fit_update(const struct fit_step *s, float *x, const double *g, double *m, double *v,

@@ -49,77 +49,99 @@ static void count_up(uint32_t *count, size_t bins)
 
 /* ---- a batch on the device */
 
-/* Bytes of a plane of sums of the scatter, the largest level's. */
-static size_t space_bytes(const struct kplanes_model *m)
+static size_t largest_level(const struct kplanes_model *m)
 {
 	size_t n = 0;
 
 	for (size_t l = 0; l < m->levels; l++)
-		n = m->size[l][0] * m->size[l][1] > n ? m->size[l][0] * m->size[l][1] : n;
+		n = kplanes_texels(m, l) > n ? kplanes_texels(m, l) : n;
+	return n;
+}
+
+/* Work-items of kp_backward, and what each has of its own: sums of three planes of V channels and a
+ * row. */
+static size_t items_of(const struct kplanes_model *m)
+{
+	return m->rotations * m->channels / kp_lanes(m);
+}
+
+static size_t space_bytes(const struct kplanes_model *m)
+{
+	size_t n = 0;
+
+	for (size_t l = 0; l < m->levels; l++) {
+		size_t k = (3 * m->size[l][0] + 1) * m->size[l][1];
+
+		n = k > n ? k : n;
+	}
 	return n * kp_lanes(m) * sizeof(double);
 }
 
-/* How many planes of sums at a time: such that they take at most as much as 64 bytes for each point
- * and rotation. */
-static size_t most_slots(const struct kplanes_model *m, size_t cap)
+/* How many of them at a time: such that these take at most as much as the planes and 64 bytes for
+ * each point and rotation. */
+static size_t most_slots(const struct kplanes_model *m, size_t cap, int want)
 {
-	size_t items = 3 * m->rotations * m->channels / kp_lanes(m),
-	       n = 64 * cap * m->rotations / space_bytes(m);
+	size_t each = (want & KP_WANT_PLANES ? space_bytes(m) : 0) +
+		      (want & KP_WANT_POINTS ? 12 * cap : 0),
+	       n = each ? (64 * cap * m->rotations + 4 * largest_level(m)) / each : items_of(m);
 
-	return n < 1 ? 1 : n < items ? n : items;
+	return n < 1 ? 1 : n < items_of(m) ? n : items_of(m);
 }
 
-enum { BUFFERS = 11 };
+enum { BUFFERS = 13 };
 
-/* Bytes of each buffer, in the order of the struct; 0: not made. */
-static void sizes(const struct kplanes_model *m, size_t cap, int want, bool gathers, size_t slots,
+/* Bytes of each buffer, in the order of the struct; 0: not made.  slots 0: the gather. */
+static void sizes(const struct kplanes_model *m, size_t cap, int want, size_t slots,
 		  size_t n[BUFFERS])
 {
-	size_t t = m->rotations, chunks = (cap + CHUNK - 1) / CHUNK;
+	size_t t = m->rotations, f = t * m->channels, chunks = (cap + CHUNK - 1) / CHUNK;
+	bool planes = want & KP_WANT_PLANES, sorts = planes && !slots;
 
 	n[0] = cap * 12;
 	n[1] = n[2] = cap * 4;
 	n[3] = want & KP_WANT_POINTS ? cap * 12 : 0;
-	n[4] = chunks * t * 36;
-	n[5] = want & KP_WANT_WEIGHTS ? chunks * t * m->channels * 4 : 0;
-	n[6] = n[7] = gathers ? cap * t * 12 : 0;
-	n[8] = gathers ? 3 * t * (rows_of(m) + 1) * 4 : 0;
-	n[9] = gathers || slots ? 3 * t * (m->channels / kp_lanes(m)) * rows_of(m) * 16 : 0;
-	n[10] = slots * space_bytes(m);
+	n[4] = slots ? items_of(m) * 72 : chunks * t * 36;
+	n[5] = slots ? f * 8 : want & KP_WANT_WEIGHTS ? chunks * f * 4 : 0;
+	n[6] = n[7] = sorts ? (cap ? cap : 1) * t * 12 : 0;
+	n[8] = sorts ? 3 * t * (rows_of(m) + 1) * 4 : 0;
+	n[9] = planes ? 3 * items_of(m) * rows_of(m) * 16 : 0;
+	n[10] = planes ? slots * space_bytes(m) : 0;
+	n[11] = want & KP_WANT_POINTS ? slots * cap * 12 : 0;
+	n[12] = planes && (sorts || !(want & KP_STEPS)) ? largest_level(m) * 4 : 0;
 }
 
-size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want, bool sorts)
+size_t kp_batch_bytes(const struct kplanes_model *m, size_t cap, int want)
 {
 	size_t n[BUFFERS], sum[2] = { 0, 0 };
 
 	for (int way = 0; way < 2; way++) {
-		sizes(m, cap, want, sorts && way == 0, sorts && way == 1 ? most_slots(m, cap) : 0,
-		      n);
+		sizes(m, cap, want, way ? most_slots(m, cap, want) : 0, n);
 		for (int i = 0; i < BUFFERS; i++)
 			sum[way] += n[i];
 	}
 	return sum[0] > sum[1] ? sum[0] : sum[1];
 }
 
-int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, bool sorts)
+int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want)
 {
-	struct buf **to[BUFFERS] = { &b->pts, &b->value, &b->da,    &b->dp,   &b->dr,	&b->dw,
-				     &b->key, &b->order, &b->start, &b->sums, &b->space };
+	struct buf **to[BUFFERS] = { &b->pts,	&b->value, &b->da,   &b->dp,   &b->dr,
+				     &b->dw,	&b->key,   &b->order, &b->start, &b->sums,
+				     &b->space, &b->part,  &b->grad };
 	size_t n[BUFFERS], threads = (size_t)dev_threads(f->d);
 
-	*b = (struct kp_batch){ .f = f, .cap = cap };
+	*b = (struct kp_batch){ .f = f, .cap = cap, .want = want };
 	if (cap > UINT32_MAX)
 		return error("%zu points in one batch, expected fewer than 2^32", cap);
-	if (sorts && !f->gathers) {
-		b->slots = most_slots(f->m, cap);
+	if (!f->gathers) {
+		b->slots = most_slots(f->m, cap, want);
 		b->slots = b->slots < threads ? b->slots : threads;
 	}
-	sizes(f->m, cap, want, sorts && f->gathers, b->slots, n);
+	sizes(f->m, cap, want, b->slots, n);
 	for (int i = 0; i < BUFFERS; i++) {
-		if (n[i] == 0 && (i == 3 || i == 5 || i == 10 || (i > 5 && !(sorts && f->gathers))))
+		if (n[i] == 0 && i > 2)
 			continue;
 		*to[i] = buf_new(f->d, n[i]);
-		if (!*to[i]) {
+		if (!*to[i] || (*to[i] == b->space && buf_zero(b->space) != 0)) {
 			kp_batch_clear(b);
 			return -1;
 		}
@@ -129,10 +151,10 @@ int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want, 
 
 void kp_batch_clear(struct kp_batch *b)
 {
-	struct buf *all[] = { b->pts, b->value, b->da,	  b->dp,   b->dr,   b->dw,
-			      b->key, b->order, b->start, b->sums, b->space };
+	struct buf *all[BUFFERS] = { b->pts,   b->value, b->da,	   b->dp,    b->dr,   b->dw,  b->key,
+				     b->order, b->start, b->sums, b->space, b->part, b->grad };
 
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+	for (size_t i = 0; i < BUFFERS; i++)
 		buf_free(all[i]);
 	*b = (struct kp_batch){ 0 };
 }
@@ -172,47 +194,42 @@ void kp_order(const float *pts, size_t n, uint32_t *order)
 	free(count);
 }
 
-/* ---- points, rotations, weights */
+/* ---- the gather: points, rotations, weights; planes */
 
-int kp_batch_points(struct kp_batch *b, size_t level, const struct kp_up *u, int want,
-		    double (*dr)[9], double *dw)
+/* dr [w] += the sums of `parts` rows of numbers. */
+static int add_up(struct buf *b, size_t parts, size_t w, double *sum)
+{
+	const float *p = buf_map(b, MAP_READ);
+
+	if (!p)
+		return -1;
+	for (size_t k = 0; k < parts; k++)
+		for (size_t i = 0; i < w; i++)
+			sum[i] += (double)p[k * w + i];
+	return buf_unmap(b);
+}
+
+static int gather_points(struct kp_batch *b, size_t level, const struct kp_up *u, double (*dr)[9],
+			 double *dw)
 {
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
 	size_t chunks = (b->n + CHUNK - 1) / CHUNK, t = m->rotations, tc = t * m->channels;
 	uint64_t n = b->n, block = u->block;
-	const float *p;
 	char name[40];
 
-	for (size_t i = 0; i < tc && want & KP_WANT_WEIGHTS; i++)
+	for (size_t i = 0; i < tc && b->want & KP_WANT_WEIGHTS; i++)
 		dw[i] = 0;
 	if (n == 0)
 		return 0;
 	if (dev_run(f->d, kernel(m, "kp_points", name), NDRANGE1(chunks), ARG(b->dp), ARG(b->dr),
 		    ARG(b->dw), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(u->up),
 		    ARG(b->da), ARG(n), SHAPE(m, level), ARG(block), INT(u->point),
-		    INT(level * tc), INT(u->scaled), INT(level == 0), INT(want)) != 0)
+		    INT(level * tc), INT(u->scaled), INT(level == 0), INT(b->want)) != 0 ||
+	    add_up(b->dr, chunks, 9 * t, dr[0]) != 0)
 		return -1;
-	p = buf_map(b->dr, MAP_READ);
-	if (!p)
-		return -1;
-	for (size_t k = 0; k < chunks; k++)
-		for (size_t i = 0; i < t * 9; i++)
-			dr[i / 9][i % 9] += (double)p[k * t * 9 + i];
-	if (buf_unmap(b->dr) != 0)
-		return -1;
-	if (!(want & KP_WANT_WEIGHTS))
-		return 0;
-	p = buf_map(b->dw, MAP_READ);
-	if (!p)
-		return -1;
-	for (size_t k = 0; k < chunks; k++)
-		for (size_t i = 0; i < tc; i++)
-			dw[i] += (double)p[k * tc + i];
-	return buf_unmap(b->dw);
+	return b->want & KP_WANT_WEIGHTS ? add_up(b->dw, chunks, tc, dw) : 0;
 }
-
-/* ---- planes */
 
 struct sort {
 	uint32_t *key, *order, *start; /* [3T][n], [3T][n], [3T][H + 1] */
@@ -286,67 +303,108 @@ done:
 	return rc;
 }
 
-int kp_batch_planes(struct kp_batch *b, size_t level, const struct kp_up *u, double tv_weight,
-		    struct buf *grad, double *tv)
+static int gather_planes(struct kp_batch *b, size_t level, const struct kp_up *u,
+			 const struct kp_down *to, float fy, float fx)
 {
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
-	size_t t = m->rotations, c = m->channels, blocks = c / kp_lanes(m), h = m->size[level][0],
-	       w = m->size[level][1];
-	double pages = 3 * (double)t * (double)c, county = (double)(h - 1) * (double)w,
-	       countx = (double)h * (double)(w - 1);
-	double fy = county > 0 ? 6 * tv_weight / pages / county : 0,
-	       fx = countx > 0 ? 6 * tv_weight / pages / countx : 0;
-	double sy = 0, sx = 0;
-	uint64_t n = b->n, block = u->block;
-	const float(*sums)[4];
+	size_t t = m->rotations, c = m->channels;
+	uint64_t n = b->n, block = u->block, texels = kplanes_texels(m, level);
 	char name[40];
 
-	if (f->gathers &&
-	    (sort_points(b, level) != 0 ||
-	     dev_run(f->d, kernel(m, "kp_planes", name), NDRANGE3(h, 3 * t, blocks), ARG(grad),
-		     ARG(b->sums), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(b->order),
-		     ARG(b->key), ARG(b->start), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level),
-		     ARG(block), INT(u->point), INT(level * t * c), INT(u->scaled), FLOAT(fy),
-		     FLOAT(fx)) != 0))
+	if (sort_points(b, level) != 0 ||
+	    dev_run(f->d, kernel(m, "kp_planes", name),
+		    NDRANGE3(m->size[level][0], 3 * t, c / kp_lanes(m)), ARG(b->grad), ARG(b->sums),
+		    ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(b->order), ARG(b->key),
+		    ARG(b->start), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level), ARG(block),
+		    INT(u->point), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
 		return -1;
-	for (size_t i = 0; i < 3 * t * blocks && !f->gathers; i += b->slots) {
-		size_t items = 3 * t * blocks - i < b->slots ? 3 * t * blocks - i : b->slots;
+	return !to->first ? 0 :
+			    dev_run(f->d, "kp_update", NDRANGE1(texels), ARG(f->planes[level]),
+				    ARG(b->grad), ARG(to->first), ARG(to->second), ARG(texels),
+				    FLOAT(to->step.cg), FLOAT(to->step.cm), FLOAT(to->step.cv));
+}
 
-		if (dev_run(f->d, kernel(m, "kp_scatter", name),
-			    ((struct ndrange){ { items, 1, 1 }, { 1, 1, 1 } }), ARG(grad),
-			    ARG(b->sums), ARG(b->space), ARG(f->planes[level]), ARG(b->pts),
-			    ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), INT(i), INT(items),
-			    SHAPE(m, level), ARG(block), INT(u->point), INT(level * t * c), INT(u->scaled),
-			    FLOAT(fy), FLOAT(fx)) != 0)
+/* ---- the scatter: all at once */
+
+static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
+		   const struct kp_down *to, float fy, float fx)
+{
+	struct kp_field *f = b->f;
+	const struct kplanes_model *m = f->m;
+	size_t all = items_of(m), tc = m->rotations * m->channels;
+	uint64_t n = b->n, block = u->block;
+	const float(*turn)[2], (*weight)[2];
+	char name[40];
+
+	for (size_t i = 0; i < all; i += b->slots) {
+		size_t items = all - i < b->slots ? all - i : b->slots;
+
+		if (dev_run(f->d, kernel(m, "kp_backward", name),
+			    ((struct ndrange){ { items, 1, 1 }, { 1, 1, 1 } }), ARG(b->grad),
+			    ARG(to->first), ARG(to->second), ARG(b->sums), ARG(b->space),
+			    ARG(b->part), ARG(b->dr), ARG(b->dw), ARG(f->planes[level]),
+			    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), INT(i),
+			    INT(items), SHAPE(m, level), ARG(block), INT(u->point),
+			    INT(level * tc), INT(u->scaled), INT(b->want), FLOAT(fy), FLOAT(fx),
+			    FLOAT(to->step.cg), FLOAT(to->step.cm), FLOAT(to->step.cv)) != 0)
+			return -1;
+		if (b->want & KP_WANT_POINTS && n &&
+		    dev_run(f->d, "kp_join", NDRANGE1(3 * n), ARG(b->dp), ARG(b->part), ARG(n),
+			    INT(items), INT(level == 0 && i == 0)) != 0)
 			return -1;
 	}
+	turn = buf_map(b->dr, MAP_READ);
+	if (!turn)
+		return -1;
+	for (size_t i = 0; i < 9 * all; i++)
+		to->dr[i / 9 / (all / m->rotations)][i % 9] += (double)turn[i][0] + (double)turn[i][1];
+	if (buf_unmap(b->dr) != 0)
+		return -1;
+	weight = buf_map(b->dw, MAP_READ);
+	if (!weight)
+		return -1;
+	for (size_t i = 0; i < tc && b->want & KP_WANT_WEIGHTS; i++)
+		to->dw[i] = (double)weight[i][0] + (double)weight[i][1];
+	return buf_unmap(b->dw);
+}
+
+int kp_batch_backward(struct kp_batch *b, size_t level, const struct kp_up *u,
+		      const struct kp_down *to)
+{
+	const struct kplanes_model *m = b->f->m;
+	size_t h = m->size[level][0], w = m->size[level][1],
+	       rows = b->want & KP_WANT_PLANES ? 3 * items_of(m) * h : 0;
+	double pages = 3 * (double)m->rotations * (double)m->channels,
+	       county = (double)(h - 1) * (double)w, countx = (double)h * (double)(w - 1), sy = 0,
+	       sx = 0;
+	float fy = (float)(county > 0 ? 6 * to->tv_weight / pages / county : 0),
+	      fx = (float)(countx > 0 ? 6 * to->tv_weight / pages / countx : 0);
+	const float(*sums)[4];
+
+	if (b->slots ? scatter(b, level, u, to, fy, fx) != 0 :
+		       gather_points(b, level, u, to->dr, to->dw) != 0 ||
+			       (rows && gather_planes(b, level, u, to, fy, fx) != 0))
+		return -1;
+	if (!rows)
+		return 0;
 	sums = buf_map(b->sums, MAP_READ);
 	if (!sums)
 		return -1;
-	for (size_t i = 0; i < 3 * t * blocks * h; i++) {
+	for (size_t i = 0; i < rows; i++) {
 		sy += (double)sums[i][0] + (double)sums[i][1];
 		sx += (double)sums[i][2] + (double)sums[i][3];
 	}
-	*tv = 3 / pages * ((county > 0 ? sy / county : 0) + (countx > 0 ? sx / countx : 0));
+	*to->tv = 3 / pages * ((county > 0 ? sy / county : 0) + (countx > 0 ? sx / countx : 0));
 	return buf_unmap(b->sums);
 }
 
 /* ---- the whole */
 
-static size_t largest_level(const struct kplanes_model *m)
-{
-	size_t n = 0;
-
-	for (size_t l = 0; l < m->levels; l++)
-		n = kplanes_texels(m, l) > n ? kplanes_texels(m, l) : n;
-	return n;
-}
-
 size_t kp_gradient_bytes(const struct kplanes_model *m, size_t n)
 {
-	return kp_field_bytes(m) + kp_batch_bytes(m, n, KP_WANT_POINTS, true) +
-	       n * kplanes_features(m) * 4 + largest_level(m) * 4;
+	return kp_field_bytes(m) + kp_batch_bytes(m, n, KP_WANT_POINTS | KP_WANT_PLANES) +
+	       n * kplanes_features(m) * 4;
 }
 
 /* Numbers of the points, in the caller's rows [n][blocks width] and in a buffer [blocks][n][width] in
@@ -389,11 +447,11 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 {
 	const struct kplanes_model *m = f->m;
 	size_t features = kplanes_features(m), need = kp_gradient_bytes(m, n);
-	double unused[KP_ROTATIONS][9] = { { 0 } }, (*dr)[9] = rot ? rot : unused, tv;
+	double unused[KP_ROTATIONS][9], tv;
 	struct kp_batch b = { 0 };
 	size_t width = kp_lanes(m);
 	struct kp_up u = { .block = n * width, .point = width };
-	struct buf *grad = NULL;
+	struct kp_down to = { .dr = rot ? rot : unused, .tv = &tv };
 	uint32_t *order = NULL;
 	int rc = -1;
 
@@ -402,14 +460,14 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 			     "%zu are allowed",
 			     n, need, dev_mem(f->d));
 	for (size_t t = 0; t < m->rotations; t++)
-		memset(dr[t], 0, sizeof dr[t]);
-	if (kp_batch_init(&b, f, n, points ? KP_WANT_POINTS : 0, planes != NULL) != 0)
+		memset(to.dr[t], 0, sizeof to.dr[t]);
+	if (kp_batch_init(&b, f, n,
+			  (points ? KP_WANT_POINTS : 0) | (planes ? KP_WANT_PLANES : 0)) != 0)
 		goto done;
 	b.n = n;
 	u.up = buf_new(f->d, n * features * 4);
-	grad = planes ? buf_new(f->d, largest_level(m) * 4) : NULL;
 	order = mem_try("points", n ? n : 1, sizeof *order);
-	if (!u.up || (planes && !grad) || !order)
+	if (!u.up || !order)
 		goto done;
 	kp_order(pts, n, order);
 	if (permute(f->d, b.pts,
@@ -418,20 +476,15 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 		    (struct rows){ order, NULL, (float *)(uintptr_t)up, n, features / width, width,
 				   true }) != 0)
 		goto done;
-	for (size_t l = 0; l < m->levels; l++) {
-		if ((points || rot) &&
-		    kp_batch_points(&b, l, &u, points ? KP_WANT_POINTS : 0, dr, NULL) != 0)
+	for (size_t l = 0; l < m->levels; l++)
+		if (kp_batch_backward(&b, l, &u, &to) != 0 ||
+		    (planes && kp_download(m, l, b.grad, planes[l]) != 0))
 			goto done;
-		if (planes && (kp_batch_planes(&b, l, &u, 0, grad, &tv) != 0 ||
-			       kp_download(m, l, grad, planes[l]) != 0))
-			goto done;
-	}
 	if (points && permute(f->d, b.dp, (struct rows){ order, NULL, points, n, 1, 3, false }) != 0)
 		goto done;
 	rc = 0;
 done:
 	free(order);
-	buf_free(grad);
 	buf_free(u.up);
 	kp_batch_clear(&b);
 	return rc;
@@ -440,23 +493,22 @@ done:
 int kp_plane_tv(struct kp_field *f, double *value, float *const *planes)
 {
 	const struct kplanes_model *m = f->m;
+	double unused[KP_ROTATIONS][9] = { { 0 } };
 	struct kp_batch b = { 0 };
 	struct kp_up u = { .up = f->weight };
-	struct buf *grad = NULL;
 	int rc = -1;
 
-	if (kp_batch_init(&b, f, 0, 0, true) != 0)
+	if (kp_batch_init(&b, f, 0, KP_WANT_PLANES) != 0)
 		goto done;
-	grad = buf_new(f->d, largest_level(m) * 4);
-	if (!grad)
-		goto done;
-	for (size_t l = 0; l < m->levels; l++)
-		if (kp_batch_planes(&b, l, &u, 1, grad, &value[l]) != 0 ||
-		    (planes && kp_download(m, l, grad, planes[l]) != 0))
+	for (size_t l = 0; l < m->levels; l++) {
+		struct kp_down to = { .dr = unused, .tv_weight = 1, .tv = &value[l] };
+
+		if (kp_batch_backward(&b, l, &u, &to) != 0 ||
+		    (planes && kp_download(m, l, b.grad, planes[l]) != 0))
 			goto done;
+	}
 	rc = 0;
 done:
-	buf_free(grad);
 	kp_batch_clear(&b);
 	return rc;
 }
