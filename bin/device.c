@@ -20,12 +20,15 @@ struct dev_opts common_dev_opts(void)
 	};
 }
 
-bool common_list_devices(int *status)
+int common_begin(const struct program *p, int argc, char **argv, struct operands *rest)
 {
-	if (!common.device || strcmp(common.device, "list") != 0)
-		return false;
-	*status = dev_list(stdout, verbosity == VERBOSE) == 0 ? EXIT_DONE : EXIT_FAILED;
-	return true;
+	int status;
+
+	program_start(argv[0]);
+	status = opt_parse(p, argc, argv, rest);
+	if (status != OPT_GO || !common.device || strcmp(common.device, "list") != 0)
+		return status;
+	return dev_list(stdout, verbosity == VERBOSE) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 int common_profile(void)

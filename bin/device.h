@@ -3,7 +3,6 @@
 #ifndef BIN_DEVICE_H
 #define BIN_DEVICE_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "batch/common.h"
@@ -12,8 +11,8 @@
 /* --device --mem --threads --fft --work-group; --profile switches the measuring on. */
 struct dev_opts common_dev_opts(void);
 
-/* Was it --device list?  Then the table is printed and *status is the exit status. */
-bool common_list_devices(int *status);
+/* How a tool begins: its name for messages, options and operands, and --device list.  OPT_GO, or the status to exit with. */
+int common_begin(const struct program *p, int argc, char **argv, struct operands *rest);
 
 /* The tables of --profile, if it was given, on stderr or as CSV.  0, or -1 after reporting. */
 int common_profile(void);

@@ -297,11 +297,8 @@ int main(int argc, char **argv)
 	char **names;
 	int status;
 
-	program_start(argv[0]);
-	status = opt_parse(&program, argc, argv, &rest);
+	status = common_begin(&program, argc, argv, &rest);
 	if (status != OPT_GO)
-		return status;
-	if (common_list_devices(&status))
 		return status;
 	names = mem_new((size_t)opts.length, sizeof *names);
 	for (long k = 0; k < opts.length; k++)

@@ -340,10 +340,8 @@ int main(int argc, char **argv)
 	program_start(argv[0]);
 	if (!take_verb(argc, argv, &verb))
 		return EXIT_USAGE;
-	status = opt_parse(&program, argc, argv, &rest);
+	status = common_begin(&program, argc, argv, &rest);
 	if (status != OPT_GO)
-		goto done;
-	if (common.device && common_list_devices(&status))
 		goto done;
 	status = EXIT_USAGE;
 	if (!opt_given("verb"))

@@ -206,11 +206,8 @@ int main(int argc, char **argv)
 	struct operands rest;
 	int status;
 
-	program_start(argv[0]);
-	status = opt_parse(&program, argc, argv, &rest);
+	status = common_begin(&program, argc, argv, &rest);
 	if (status != OPT_GO)
-		return status;
-	if (common.device && common_list_devices(&status))
 		return status;
 	if (check(&rest) != 0)
 		return EXIT_USAGE;

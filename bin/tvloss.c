@@ -152,11 +152,8 @@ int main(int argc, char **argv)
 	struct batch b;
 	int status;
 
-	program_start(argv[0]);
-	status = opt_parse(&program, argc, argv, &rest);
+	status = common_begin(&program, argc, argv, &rest);
 	if (status != OPT_GO)
-		return status;
-	if (common_list_devices(&status))
 		return status;
 	if (check() != 0)
 		return EXIT_USAGE;
