@@ -42,6 +42,18 @@ faulty() {
 	rm -f fired
 	timeout 60 env FAULT_MARK=fired LD_PRELOAD="$library" "$@" >stdout 2>said </dev/null
 }
+# survives CALL N COMMAND...: the command with the N-th CALL failing, into an empty result/; silent if `is_well CALL STATUS COMMAND...`, the
+# test's own, finds all well
+survives() {
+	local call=$1 n=$2 status=0
+	shift 2
+	rm -rf result && mkdir result
+	faulty FAULT="$call:$n" "$@" || status=$?
+	[ -e fired ] || return 0	# threads: one call fewer this time
+	is_well "$call" "$status" "$@" && return
+	echo "$call $n: exit status $status"; cat said; ls -AR result
+	return 1
+}
 names() { (cd "$1" && find . -type f | sort); }
 # folder $1 has the files of want/, all of them, and nothing else, but what fits pattern $2
 complete() {

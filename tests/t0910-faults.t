@@ -14,28 +14,22 @@ tiffmake -t f32 -s 32,32 -n 2 -k noise wave.tif
 ptychosim -q --frames 4 --size 16 --step 3 --jitter 1 --photons 1e4 -o s || exit 1
 kplanes fit -q --rotations 2 --channels 2 --resolution 5 --iters 2 --batch 16 --seed 1 -o model.tif noise.tif || exit 1
 
-# the files of result/ are those of the undisturbed run, but not all of them, unless it is stdout that cannot be closed
+# the files of result/ are those of the undisturbed run, but not all of them, unless it is stdout that cannot be closed,
+# or what follows the last of them needs memory
 whole() {
 	local f n=0
 	for f in $(names result); do
 		[ -e "want/$f" ] && alike "result/$f" "want/$f" || return
 		n=$((n + 1))
 	done
-	[ "$n" -lt "$(names want | wc -l)" ] || grep -q '<stdout>' said
+	[ "$n" -lt "$(names want | wc -l)" ] || grep -q '<stdout>\|out of memory' said
 }
-# one run with a fault, its command in $@: silent if all is well
-survives() {
-	local call=$1 n=$2 status=0
-	shift 2
-	rm -rf result && mkdir result
-	faulty FAULT="$call:$n" "$@" || status=$?
-	[ -e fired ] || return 0	# threads: one call fewer this time
-	case $status in
-	0) may_be_done_without "$call" && complete result && return ;;
-	1) whole && one_message "$1" "$call" && return ;;
+is_well() {
+	case $2 in
+	0) may_be_done_without "$1" && complete result ;;
+	1) whole && one_message "$3" "$1" ;;
+	*) false ;;
 	esac
-	echo "$call $n: exit status $status"; cat said; ls -A result
-	return 1
 }
 every() {
 	local call=$1 n bad=0
@@ -74,4 +68,13 @@ tool kplanes render -q -o result/o.tif model.tif
 tool ptychosim -q --frames 4 --size 16 --step 3 --jitter 1 --photons 1e4 -o result/s
 tool ptychorecon -q -a epie:1 -p s_pos.csv --probe s_probe0.tif -o result/r s_dp.tif
 tool ptychofrc -q --curves result/c.csv -o result/o.csv wave.tif wave.tif
+
+printf '%s\n' stack,output counts.tif,o.tif counts.tif,./o.tif >twice.csv
+run=(tiltrecon -q --config pheno --list twice.csv -O result)
+ok 'one output under two names is seen, or there is no memory: each allocation fails' "
+	exits 2 env FAULT_COUNT=counts LD_PRELOAD='$library' ${run[*]@Q} && total=\$(times malloc) && [ \$total -gt 50 ] || exit
+	for n in \$(seq \$total); do
+		status=0; faulty FAULT=malloc:\$n ${run[*]@Q} || status=\$?
+		[ \$status = 2 ] || { [ \$status = 1 ] && one_message tiltrecon malloc; } || { echo \$n: \$status; cat said; exit 1; }
+	done"
 done_testing

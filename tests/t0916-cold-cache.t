@@ -68,5 +68,12 @@ ok 'a cache that cannot be read is built again in memory' \
 			rm -rf result && mkdir result && { faulty FAULT=\$call:\$n ${run[*]@Q} && complete result || one_message tvloss \$call; } && [ \"\$(find cold -type f)\" = \"\$before\" ] || exit 1
 		done
 	 done"
+part=cold/scopeline/0123456789abcdef.clbin.77
+ok 'SIGKILL within a write to the cache leaves a part of a file; the next write an hour later removes it, not a younger one or a whole file' "
+	for n in \$(seq 40); do
+		cold; faulty KILL=\$n ${run[*]@Q}; left=\$(find cold -name '*.clbin.*'); [ -z \"\$left\" ] || break
+	done
+	[ -n \"\$left\" ] && ${run[*]@Q} && [ -e \$left ] && whole=\$(find cold -name '*.clbin') && touch $part && touch -d '61 minutes ago' \$left \$whole &&
+	tvdenoise -q -l 1 --max-iter 3 -o o.tif noise.tif && [ ! -e \$left ] && [ -e \$whole ] && [ -e $part ] && rm $part && cache_is_whole"
 ok 'a folder that is not writable is no cache, and no error' "cold && mkdir -p cold && touch cold/scopeline && ${run[*]@Q} && complete result && [ -f cold/scopeline ]"
 done_testing

@@ -206,6 +206,10 @@ static char *target_key(const char *path)
 	const char *slash = strrchr(path, '/');
 	char *folder = slash ? mem_printf("%.*s", (int)(slash - path + 1), path) : mem_strdup(".");
 	char *real = realpath(folder, NULL);
+
+	if (!real && errno == ENOMEM) /* not a folder that is missing: two spellings would seem two files */
+		die(EXIT_FAILED, "out of memory");
+
 	char *key = mem_printf("%s/%s", real ? real : folder, slash ? slash + 1 : path);
 
 	free(real);

@@ -3,9 +3,12 @@
  * the head does not vouch for is never shown to it. */
 #include "dev/internal.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,9 +106,45 @@ static void make_folders(char *path)
 	}
 }
 
+/* Removes what programs that were killed have left of theirs beside `temporary`, which was just
+ * written: files of an hour before it.  Both times are the file system's, and no process is asked
+ * for, since other machines write to the same folder.  Who is slower than that keeps no binary. */
+static void sweep(const char *temporary)
+{
+	enum { HOUR = 3600, DIGITS = 16 };
+	const char *suffix = ".clbin.";
+	int folder = (int)(strrchr(temporary, '/') + 1 - temporary);
+	char *name = mem_printf("%.*s", folder, temporary);
+	DIR *d = opendir(name);
+	struct stat now, st;
+
+	if (!d || stat(temporary, &now) != 0)
+		goto done;
+	for (struct dirent *e; (e = readdir(d));)
+		if (strspn(e->d_name, "0123456789abcdef") == DIGITS &&
+		    strncmp(e->d_name + DIGITS, suffix, strlen(suffix)) == 0 &&
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_mtime < now.st_mtime - HOUR)
+			unlinkat(dirfd(d), e->d_name, 0);
+done:
+	if (d)
+		closedir(d);
+	free(name);
+}
+
+/* Its name is nobody else's: processes of several machines, and of containers, share numbers. */
+static char *temporary_path(const char *path)
+{
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		random = (uint64_t)getpid();
+	return mem_printf("%s.%016llx", path, (unsigned long long)random);
+}
+
 void binary_save(const char *path, cl_program p)
 {
-	char *copy = mem_strdup(path), *temporary = mem_printf("%s.%ld", path, (long)getpid());
+	char *copy = mem_strdup(path), *temporary = temporary_path(path);
 	struct head h;
 	unsigned char *data = NULL;
 	size_t n = 0;
@@ -126,7 +165,10 @@ void binary_save(const char *path, cl_program p)
 	h.bytes = n;
 	h.hash = hash_bytes(hash_start, data, n);
 	written = fwrite(&h, sizeof h, 1, f) == 1 && fwrite(data, 1, n, f) == n;
-	if (fclose(f) != 0 || !written || rename(temporary, path) != 0)
+	written &= fclose(f) == 0;
+	if (written)
+		sweep(temporary);
+	if (!written || rename(temporary, path) != 0)
 		unlink(temporary);
 done:
 	free(data);
