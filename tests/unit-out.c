@@ -202,6 +202,28 @@ static void test_sweep(void)
 	unlink(".0123456789abcdef.tmp");
 }
 
+/* Another program sweeps the same folder all the time: a new output must not go before it is locked. */
+static void test_sweep_meanwhile(void)
+{
+	struct stat st;
+	int lost = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die(EXIT_FAILED, "cannot fork");
+	while (pid == 0)
+		out_sweep("b");
+	for (int i = 0; i < 20000; i++) {
+		struct out *o = out_open("mine");
+
+		lost += !o || fstat(out_fd(o), &st) != 0 || st.st_nlink != 1;
+		out_abort(o);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ok(lost == 0 && entries() == 1, "an output is never swept away between its making and its lock (%d of 20000 were)", lost);
+}
+
 static void test_exit(void)
 {
 	pid_t pid = fork();
@@ -352,6 +374,7 @@ int main(int argc, char **argv)
 	test_folder(SIGTERM);
 	test_folder(0);
 	test_sweep();
+	test_sweep_meanwhile();
 	test_exit();
 	test_limit();
 	test_stdout();

@@ -130,7 +130,19 @@ static void slot_release(struct out_guard *s)
 		wait_for_the_end();
 }
 
-/* A new file beside the target, named ".NAME.RANDOM.tmp"; signals are blocked. */
+/* Holds the new file until the program ends, see out_sweep; false if another program's sweep came
+ * between open and lock, which has removed it or is about to.  Where nothing can be locked, no sweep
+ * removes anything. */
+static bool hold(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return errno != EWOULDBLOCK;
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+/* A new file beside the target, named ".NAME.RANDOM.tmp"; signals are blocked.  1: it was swept away. */
 static int make_beside(struct out *o)
 {
 	const char *slash = strrchr(o->target, '/');
@@ -159,7 +171,13 @@ static int make_beside(struct out *o)
 		o->slot = NULL;
 		return -1;
 	}
-	flock(o->fd, LOCK_EX | LOCK_NB); /* until the program ends: see out_sweep */
+	if (!hold(o->fd)) {
+		close(o->fd);
+		o->fd = -1;
+		atomic_store(&o->slot->state, FREE);
+		o->slot = NULL;
+		return 1;
+	}
 	atomic_store(&o->slot->state, ARMED);
 	return 0;
 }
@@ -170,8 +188,10 @@ static int open_beside(struct out *o)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
-	int rc = make_beside(o);
+	int rc;
 
+	while ((rc = make_beside(o)) > 0)
+		;
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	return rc;
 }
