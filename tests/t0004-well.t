@@ -6,6 +6,8 @@ examples=$srcdir/examples
 for script in "$examples"/well/run.sh "$examples"/slurm/*.sbatch; do
 	ok "${script#"$srcdir"/} is bash and can be started" "head -n 1 '$script' | grep -x '#!/bin/bash' && [ -x '$script' ] && bash -n '$script'"
 done
+ok 'every tool that takes a manifest has its array job in examples/slurm' \
+	"n=0; for page in $srcdir/man/*.1; do tool=\$(basename \$page .1); \$tool --help >help 2>&1; ! grep -q -- '--list FILE' help || { n=\$((n + 1)); [ -x $examples/slurm/\$tool.sbatch ] || { echo \$tool; exit 1; }; }; done; [ \$n -ge 10 ]"
 
 # the well: examples/well
 ok 'raw stacks and a manifest become phase images, a table, a map and one page' \
@@ -34,4 +36,8 @@ ok 'tiltrecon.sbatch as task 0 and 1 of 2, then the join: the same' \
 ok 'the join keeps several rows of an input together' \
 	"printf 'stack,position,time,tile\na,,,0\na,,,1\nc,,,0\nc,,,1\n' >j.0.csv && printf 'stack,position,time,tile\nb,,,0\nb,,,1\n' >j.1.csv && $examples/slurm/join.sbatch j 2 &&
 	 printf 'stack,position,time,tile\na,,,0\na,,,1\nb,,,0\nb,,,1\nc,,,0\nc,,,1\n' | same - j.csv"
+ok 'by a manifest it leaves an input without rows its place, whatever the names; rows of none of its inputs are an error' \
+	"printf '%s\n' image,label '\"a,\"\"1.tif\",1' '\"a,\"\"1.tif\",2' d/c.tif,1 >k.0.csv && printf 'image,label\nb.tif,1\n' >k.1.csv &&
+	 printf '%s\r\n' labels,image 'x,\"a,\"\"1.tif\"' y,none.tif y,none.tif y,b.tif y,c.tif >list.csv && $examples/slurm/join.sbatch k 2 list.csv &&
+	 printf '%s\n' image,label '\"a,\"\"1.tif\",1' '\"a,\"\"1.tif\",2' b.tif,1 d/c.tif,1 | same - k.csv && sed -i /c.tif/d list.csv && ! $examples/slurm/join.sbatch k 2 list.csv"
 done_testing
