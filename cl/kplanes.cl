@@ -10,6 +10,18 @@ enum { TILE = 4 }; /* rows along y and z that a work-item renders */
 enum { TILE = 1 };
 #endif
 
+/* vload8 and vstore8 of PoCL are four instructions each. */
+typedef float4 float4_anywhere __attribute__((aligned(4)));
+typedef float8 float8_anywhere __attribute__((aligned(4)));
+
+/* Asks for memory ahead of its use. */
+#ifdef WIDE
+#define FETCH(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define FETCH(p)
+#endif
+#define UNROLL _Pragma("unroll")
+
 /* VEC points side by side. */
 typedef struct {
 	vf x, y, z;
@@ -169,18 +181,19 @@ kernel void kp_update(global float *restrict x, global const float *restrict g,
 }
 
 #ifdef WIDE
-/* dp [n][3] (+= but for is_first) = the shares part [parts][3][n], one after the other */
+/* dp [n] (+= but for is_first) = the sum of part [parts][n], in their order */
 kernel void kp_join(global float *restrict dp, global const float *restrict part, ulong n, int parts,
 		    int is_first)
 {
-	size_t i = get_global_id(0);
+	size_t i = VEC * get_global_id(0);
 
-	if (i >= 3 * n)
+	if (i >= n)
 		return;
-	float sum = is_first ? 0 : dp[i];
+	int left = min((ulong)VEC, (ulong)(n - i));
+	vf sum = is_first ? vf_set(0) : vf_load(dp + i, left);
 
 	for (int k = 0; k < parts; k++)
-		sum += part[3 * n * k + i % 3 * n + i / 3];
-	dp[i] = sum;
+		sum += vf_load(part + n * k + i, left);
+	vf_store(dp + i, left, sum);
 }
 #endif

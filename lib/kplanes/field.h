@@ -53,7 +53,7 @@ struct kp_batch {
 	struct kp_field *f;
 	size_t cap, n;
 	struct buf *pts, *value, *da; /* [cap][3], [cap], [cap] float */
-	struct buf *dp, *dr, *dw;     /* gradients by points; by chunk: rotations, weights */
+	struct buf *dp, *dr, *dw;     /* gradients by points [3][n]; shares of rotations, weights */
 	struct buf *key, *order, *start, *sums; /* of the gather; sums of both */
 	struct buf *space, *part;		/* of the scatter: [slots] planes of sums, 0; dp */
 	struct buf *grad; /* [3T][H][W][C] of the level; NULL if the planes step at once */

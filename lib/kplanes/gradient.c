@@ -333,7 +333,7 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
 	size_t all = items_of(m), tc = m->rotations * m->channels;
-	uint64_t n = b->n, block = u->block;
+	uint64_t n = b->n, three = 3 * n, block = u->block;
 	const float(*turn)[2], (*weight)[2];
 	char name[40];
 
@@ -350,8 +350,8 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 			    FLOAT(to->step.cg), FLOAT(to->step.cm), FLOAT(to->step.cv)) != 0)
 			return -1;
 		if (b->want & KP_WANT_POINTS && n &&
-		    dev_run(f->d, "kp_join", NDRANGE1(3 * n), ARG(b->dp), ARG(b->part), ARG(n),
-			    INT(items), INT(level == 0 && i == 0)) != 0)
+		    dev_run(f->d, "kp_join", NDRANGE1(dev_columns(f->d, three)), ARG(b->dp),
+			    ARG(b->part), ARG(three), INT(items), INT(level == 0 && i == 0)) != 0)
 			return -1;
 	}
 	turn = buf_map(b->dr, MAP_READ);
@@ -416,7 +416,7 @@ struct rows {
 	bool up; /* to the device */
 };
 
-enum { ROWS = 4096 }; /* of a task */
+enum { ROWS = 4096, AHEAD = 16 }; /* of a task; between asking for memory and its use */
 
 static void permute_rows(void *context, size_t i, int member)
 {
@@ -424,13 +424,17 @@ static void permute_rows(void *context, size_t i, int member)
 	size_t end = r->n - i * ROWS < ROWS ? r->n : (i + 1) * ROWS, w = r->width;
 
 	(void)member;
-	for (size_t k = i * ROWS; k < end; k++)
-		for (size_t j = 0; j < r->blocks; j++) {
-			float *d = r->device + (j * r->n + k) * w,
-			      *h = r->host + (r->order[k] * r->blocks + j) * w;
+	for (size_t k = i * ROWS; k < end; k++) {
+		float *row = r->host + r->order[k] * r->blocks * w,
+		      *ahead = r->host + r->order[k + AHEAD < end ? k + AHEAD : k] * r->blocks * w;
 
+		for (size_t j = 0; j < r->blocks; j++) {
+			float *d = r->device + (j * r->n + k) * w, *h = row + j * w;
+
+			__builtin_prefetch(ahead + j * w);
 			memcpy(r->up ? d : h, r->up ? h : d, w * sizeof *d);
 		}
+	}
 }
 
 static int permute(struct dev *d, struct buf *b, struct rows r)
@@ -480,7 +484,7 @@ int kp_gradient(struct kp_field *f, const float *pts, size_t n, const float *up,
 		if (kp_batch_backward(&b, l, &u, &to) != 0 ||
 		    (planes && kp_download(m, l, b.grad, planes[l]) != 0))
 			goto done;
-	if (points && permute(f->d, b.dp, (struct rows){ order, NULL, points, n, 1, 3, false }) != 0)
+	if (points && permute(f->d, b.dp, (struct rows){ order, NULL, points, n, 3, 1, false }) != 0)
 		goto done;
 	rc = 0;
 done:
