@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # tests/cluster.sh: a SLURM cluster of one's own on this machine, slurmctld, slurmd and munged; sourced, by root.
-#   start_cluster [CPUS]    0 and SLURM_CONF exported, or 1 and the reason in $why; with CPUS the node says that it has so many (2)
+#   start_cluster [CPUS [PARAMETERS]]    0 and SLURM_CONF exported, or 1 and the reason in $why; with CPUS the node says that it has so many (2);
+#                           the scheduler's parameters, as SLURM's own without
 #   stop_cluster            ends the daemons and removes their files; also after a start that failed
 cluster_dir='' cluster_daemons=() why=''
 stop_cluster() {
@@ -39,6 +40,7 @@ start_cluster() {
 		JobAcctGatherType=jobacct_gather/none
 		SelectType=select/cons_tres
 		SelectTypeParameters=CR_Core
+		${2:+SchedulerParameters=$2}
 		StateSaveLocation=$d/state
 		SlurmdSpoolDir=$d/spool
 		SlurmctldPidFile=$d/ctld.pid

@@ -15,7 +15,7 @@ fi
 # shellcheck source=tests/cluster.sh
 . "$srcdir/tests/cluster.sh"
 trap stop_cluster EXIT
-start_cluster 2 || cannot "$why"
+start_cluster 2 batch_sched_delay=0,sched_interval=1 || cannot "$why"
 
 # submit ARRAY SCRIPT: runs the array job in the current folder to its end
 submit() {
