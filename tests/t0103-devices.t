@@ -18,6 +18,8 @@ ok 'a name that no device has exits 1 and points to the list' 'exits 1 tiltrecon
 ok 'an index beyond the table exits 1'                        'exits 1 tiltrecon --config pheno --device 99 -o x.tif stack.tif && says 99'
 ok '$SCOPELINE_DEVICE is the default'                         'SCOPELINE_DEVICE=warp-core exits 1 tiltrecon --config pheno -o x.tif stack.tif && says warp-core'
 ok '--profile prints kernels and stages'                      'tiltrecon --config pheno --profile -o x.tif stack.tif && says fft && says read'
+ok '--profile says of each kernel what it moves, GB/s'                  'tiltrecon --config pheno --optimize bfgs --iters 2 --profile=p.csv -o x.tif stack.tif &&
+	[ $(grep -c ^kernel, p.csv) -gt 10 ] && ! grep "^kernel,.*,0,0$" p.csv'
 ok '--profile=FILE is CSV'                                    'tiltrecon --config pheno --profile=p.csv -o x.tif stack.tif && quiet && grep -q , p.csv && grep -q fft p.csv'
 
 # agrees NAME: the same results on another device, to the tolerance of the goldens

@@ -70,10 +70,17 @@ struct arg {
 struct ndrange {
 	size_t n[3];
 	size_t local[3];	/* 0: the layer's default, explicit all the same: the power of two >= n[0] up to 64 (CPU) or 256 along x */
+	size_t bytes;		/* what has to move, for GB/s in the profile: each element that is used once; 0: not said */
 };
-#define NDRANGE1(x) ((struct ndrange){ { (x), 1, 1 }, { 0, 0, 0 } })
-#define NDRANGE2(x, y) ((struct ndrange){ { (x), (y), 1 }, { 0, 0, 0 } })
-#define NDRANGE3(x, y, z) ((struct ndrange){ { (x), (y), (z) }, { 0, 0, 0 } })
+#define NDRANGE1(x) ((struct ndrange){ .n = { (x), 1, 1 } })
+#define NDRANGE2(x, y) ((struct ndrange){ .n = { (x), (y), 1 } })
+#define NDRANGE3(x, y, z) ((struct ndrange){ .n = { (x), (y), (z) } })
+
+static inline struct ndrange moving(size_t bytes, struct ndrange r)
+{
+	r.bytes = bytes;
+	return r;
+}
 
 /* An argument: a variable of the kernel's type (cl_int, cl_float, float2 as cl_float2...) or a struct buf *.  INT and FLOAT take values;
  * LOCAL(bytes) is a __local argument.  A NULL struct buf * passes a null pointer. */
@@ -96,7 +103,6 @@ void profile_enable(void);
 bool profile_enabled(void);
 double profile_begin(void);
 void profile_end(const char *stage, double start, size_t bytes);
-void dev_profile_bytes(struct dev *d, const char *kernel, size_t bytes);	/* bytes one launch of the kernel moves, for GB/s; optional */
 /* Writes the two tables (kernels, stages) to f, as text or as CSV. */
 int profile_print(FILE *f, bool csv);
 

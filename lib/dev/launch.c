@@ -201,7 +201,7 @@ int dev_run_args(struct dev *d, const char *name, struct ndrange range, const st
 			     name, cl_error_name(e), global[0], global[1], global[2], local[0],
 			     local[1], local[2]);
 	d->busy = true;
-	return d->profiled ? profile_event(name, event, 0) : 0;
+	return d->profiled ? profile_event(name, event, range.bytes) : 0;
 }
 
 int dev_finish(struct dev *d)

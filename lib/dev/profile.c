@@ -22,7 +22,6 @@ struct table {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table kernels, stages;
-static struct table bytes_of; /* what dev_profile_bytes said: bytes per launch */
 static bool enabled;
 
 static struct entry *find(struct table *t, const char *name)
@@ -76,28 +75,10 @@ void profile_end(const char *stage, double start, size_t bytes)
 		add(&stages, stage, seconds_now() - start, (double)bytes);
 }
 
-void dev_profile_bytes(struct dev *d, const char *kernel, size_t bytes)
-{
-	(void)d;
-	if (!enabled)
-		return;
-	pthread_mutex_lock(&lock);
-	find(&bytes_of, kernel)->bytes = (double)bytes;
-	pthread_mutex_unlock(&lock);
-}
-
 void profile_kernel(const char *kernel, double seconds, size_t bytes)
 {
-	double moved = (double)bytes;
-
-	if (!enabled)
-		return;
-	if (!bytes) {
-		pthread_mutex_lock(&lock);
-		moved = find(&bytes_of, kernel)->bytes;
-		pthread_mutex_unlock(&lock);
-	}
-	add(&kernels, kernel, seconds, moved);
+	if (enabled)
+		add(&kernels, kernel, seconds, (double)bytes);
 }
 
 int profile_event(const char *kernel, cl_event event, size_t bytes)

@@ -50,7 +50,7 @@ done:
 static int rebuild(struct kernels *k, struct buf *from, struct buf *to)
 {
 	const struct ranks *r = k->s->ranks;
-	struct ndrange range = { { r->nx, r->ny, r->nz }, { TILE, TILE, 1 } };
+	struct ndrange range = { .n = { r->nx, r->ny, r->nz }, .local = { TILE, TILE, 1 }, .bytes = 3 * r->nx * r->ny * r->nz * sizeof(int32_t) };
 
 	return dev_run(k->d, "granularity_rebuild", range, ARG(to), ARG(from), ARG(k->mask),
 		       ARG(k->changed), SIZES(r));
@@ -62,7 +62,7 @@ static int step(struct kernels *k)
 	const struct ranks *r = k->s->ranks;
 	int32_t changed = 1;
 
-	if (dev_run(k->d, "granularity_erode", NDRANGE3(r->nx, r->ny, r->nz), ARG(k->spare),
+	if (dev_run(k->d, "granularity_erode", moving(2 * r->nx * r->ny * r->nz * sizeof(int32_t), NDRANGE3(r->nx, r->ny, r->nz)), ARG(k->spare),
 		    ARG(k->eroded), SIZES(r)) != 0)
 		return -1;
 	swap(&k->spare, &k->eroded);
@@ -83,7 +83,8 @@ static int sum(struct kernels *k, int at)
 	const struct ranks *r = k->s->ranks;
 	uint64_t start = ranks_position(r, 0, 0, 0), stride_z = r->stride_z, stride_y = r->stride_y;
 
-	if (dev_run(k->d, "granularity_values", NDRANGE3(r->nx, r->ny, r->nz), ARG(k->image),
+	if (dev_run(k->d, "granularity_values",
+		    moving(r->nx * r->ny * r->nz * (sizeof(int32_t) + 2 * sizeof(uint64_t)), NDRANGE3(r->nx, r->ny, r->nz)), ARG(k->image),
 		    ARG(k->mask), ARG(k->value), ARG(start), ARG(stride_z), ARG(stride_y),
 		    SIZES(r)) != 0 ||
 	    buf_read(k->image, 0, k->host, r->room * sizeof *k->host) != 0)

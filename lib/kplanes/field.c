@@ -148,7 +148,7 @@ int kp_features(struct kp_field *f, const float *pts, size_t n, float *out)
 			goto done;
 		for (size_t l = 0; l < m->levels; l++)
 			if (dev_run(f->d, kernel(m, "kp_features", name),
-				    NDRANGE1(dev_columns(f->d, k)), ARG(o), ARG(f->planes[l]), ARG(p), ARG(f->rot), ARG(k), SHAPE(m, l),
+				    moving(4 * kplanes_texels(m, l) + k * 4 * (3 + m->rotations * m->channels), NDRANGE1(dev_columns(f->d, k))), ARG(o), ARG(f->planes[l]), ARG(p), ARG(f->rot), ARG(k), SHAPE(m, l),
 				    INT(features), INT(l * m->rotations * m->channels)) != 0)
 				goto done;
 		if (buf_read(o, 0, out + i * features, k * features * 4) != 0)
@@ -171,7 +171,8 @@ static int run_values(struct kp_field *f, struct buf *out, struct buf *pts, uint
 	for (size_t l = 0; l < m->levels; l++) {
 		int activation = what == KP_VALUE && l == m->levels - 1 ? (int)m->activation : -1;
 
-		if (dev_run(f->d, kernel(m, "kp_values", name), NDRANGE1(dev_columns(f->d, n)),
+		if (dev_run(f->d, kernel(m, "kp_values", name),
+			    moving(4 * kplanes_texels(m, l) + n * 4 * (3 + 1), NDRANGE1(dev_columns(f->d, n))),
 			    ARG(out), ARG(f->planes[l]), ARG(pts), ARG(f->rot), ARG(f->weight), ARG(n),
 			    SHAPE(m, l), INT(l * m->rotations * m->channels), INT(l == 0),
 			    INT(activation), FLOAT(bias), FLOAT(m->offset), FLOAT(m->scale)) != 0)
@@ -257,9 +258,10 @@ int kp_render(struct kp_field *f, const size_t shape[3], double box[3][2], float
 					k[a] = shape[a] - at[a] < n[a] ? shape[a] - at[a] : n[a];
 				for (size_t l = 0; l < m->levels; l++)
 					if (dev_run(f->d, kernel(m, "kp_render", name),
-						    NDRANGE3(dev_columns(f->d, k[2]),
-							     (k[1] + tile - 1) / tile,
-							     (k[0] + tile - 1) / tile),
+						    moving(4 * kplanes_texels(m, l) + k[0] * k[1] * k[2] * 4,
+							   NDRANGE3(dev_columns(f->d, k[2]),
+								    (k[1] + tile - 1) / tile,
+								    (k[0] + tile - 1) / tile)),
 						    ARG(o), ARG(f->planes[l]), ARG(axis[0]),
 						    ARG(axis[1]), ARG(axis[2]), ARG(f->rot),
 						    ARG(f->weight), INT(at[2]), INT(at[1]),

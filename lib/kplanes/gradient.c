@@ -341,7 +341,7 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 		size_t items = all - i < b->slots ? all - i : b->slots;
 
 		if (dev_run(f->d, kernel(m, "kp_backward", name),
-			    ((struct ndrange){ { items, 1, 1 }, { 1, 1, 1 } }), ARG(b->grad),
+			    ((struct ndrange){ .n = { items, 1, 1 }, .local = { 1, 1, 1 } }), ARG(b->grad),
 			    ARG(to->first), ARG(to->second), ARG(b->sums), ARG(b->space),
 			    ARG(b->part), ARG(b->dr), ARG(b->dw), ARG(f->planes[level]),
 			    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), INT(i),

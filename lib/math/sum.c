@@ -38,7 +38,7 @@ int sum_f32(struct dev *d, struct buf *x, size_t offset, size_t n, size_t dist, 
 		return -1;
 	b = buf_new(d, items * rows * LANES * sizeof *part);
 	if (!b ||
-	    dev_run(d, "sum_part", NDRANGE3(LANES, rows, items), ARG(b), ARG(x), ARG(at), ARG(step),
+	    dev_run(d, "sum_part", moving(n * items * sizeof(float), NDRANGE3(LANES, rows, items)), ARG(b), ARG(x), ARG(at), ARG(step),
 		    ARG(count), INT(rows), INT(items), INT(what == SUM_SQUARES)) != 0)
 		goto done;
 	part = buf_map(b, MAP_READ);

@@ -23,9 +23,6 @@ struct kept {
 /* A frame's own change of its probe is weighted as by rpie's default beta. */
 static const double OPR_BETA = 0.5;
 
-#define TILES(p) ((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles }, { dev_columns((p)->d, 16), 16, 1 } })
-#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
-
 static void end(struct ptycho *p, void *kept)
 {
 	struct kept *k = kept;
@@ -119,7 +116,7 @@ static int steps(struct ptycho *p, const struct stage *s, struct kept *k, struct
 	struct buf *dP = model_probes(p, p->g, p->scratch);
 	int each = (int)(p->modes * p->n * p->n), rc = -1;
 
-	if (!dP || dev_run(p->d, "ptycho_lsq_rows", LANES(p), ARG(p->rows), ARG(p->wave), ARG(probes), ARG(dP),
+	if (!dP || dev_run(p->d, "ptycho_lsq_rows", over_rows(p, 2 * model_waves_moved(p) + (double)(p->modes + 2 * p->count)), ARG(p->rows), ARG(p->wave), ARG(probes), ARG(dP),
 			   ARG(p->object), ARG(p->U), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w),
 			   INT(p->count), INT(probes != p->probe ? each : 0), INT(dP != p->g ? each : 0),
 			   FLOAT(1.0 / (double)p->count), LOCAL(8 * 16 * sizeof(float))) != 0 ||
@@ -138,7 +135,7 @@ done:
 
 static int add_tiles(struct ptycho *p, struct buf *to, double by)
 {
-	return dev_run(p->d, "ptycho_add_tiles", TILES(p), ARG(to), ARG(p->U), ARG(p->tile), INT(p->tiles),
+	return dev_run(p->d, "ptycho_add_tiles", over_tiles(p, 24, 0), ARG(to), ARG(p->U), ARG(p->tile), INT(p->tiles),
 		       INT(p->bottom), INT(p->w), FLOAT(by));
 }
 
@@ -177,7 +174,7 @@ static int slice_step(struct ptycho *p, const struct stage *s, struct kept *k, s
 	bool first = l == 0, probe = first && may_change_probe(p, s);
 
 	if (model_gather_object(p, waves, p->wave, p->U, NULL, true) != 0 ||
-	    dev_run(p->d, "ptycho_lsq_direction", TILES(p), ARG(p->U), ARG(p->W), ARG(p->tile), INT(p->tiles),
+	    dev_run(p->d, "ptycho_lsq_direction", over_tiles(p, 20, 0), ARG(p->U), ARG(p->W), ARG(p->tile), INT(p->tiles),
 		    INT(p->bottom), INT(p->w), FLOAT(s->delta * k->most[l])) != 0 ||
 	    (first && (model_gather_probe(p, p->object, p->wave, p->g, p->opr ? p->V : NULL, true) != 0 ||
 		       model_gather_probe_end(p, p->g) != 0)))
@@ -210,7 +207,7 @@ static int one_batch(struct ptycho *p, const struct stage *s, struct kept *k, si
 			return -1;
 	}
 	return !probe ? 0 :
-			dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)), ARG(p->probe), ARG(p->g),
+			dev_run(p->d, "ptycho_add", moving(24 * elements, NDRANGE1(dev_columns(p->d, elements))), ARG(p->probe), ARG(p->g),
 				INT(elements),
 				FLOAT(*step_probe / (double)p->count / (s->compact ? (double)batches : 1)));
 }

@@ -6,12 +6,6 @@
 #include "base/mem.h"
 #include "ptycho/engine.h"
 
-#define PLANES(p)                                                                                  \
-	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-#define LANES(p)                                                                                   \
-	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
-			   { dev_columns((p)->d, 16), 8, 1 } })
-
 /* s of the probe against the object, 0: the probe stays; 1: directions start anew */
 enum { SCALE, RESTART, STATES };
 
@@ -104,7 +98,7 @@ static int gradients(struct ptycho *p, const struct stage *s, bool object, bool 
 		probes = model_probes(p, p->probe, p->shifted);
 		if (!probes || model_waves(p, probes, p->object, p->wave, false) != 0 ||
 		    model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0 ||
-		    dev_run(p->d, "ml_weight", PLANES(p), ARG(p->wave), ARG(p->measured),
+		    dev_run(p->d, "ml_weight", over_planes(p, p->count, 2 * model_waves_moved(p) + model_frames_moved(p)), ARG(p->wave), ARG(p->measured),
 			    ARG(p->background), ARG(p->window), INT(p->n), INT(p->modes), INT(p->count),
 			    INT(p->frames->u16), INT(s->noise), FLOAT(s->floor)) != 0 ||
 		    model_backward(p, p->wave) != 0)
@@ -121,9 +115,9 @@ static int direct(struct ptycho *p, struct ml *k, double beta)
 {
 	uint64_t canvas = p->h * p->w, plane = p->modes * p->n * p->n;
 
-	return dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, canvas)), ARG(k->h_object),
+	return dev_run(p->d, "ml_direction", moving(24 * canvas, NDRANGE1(dev_columns(p->d, canvas))), ARG(k->h_object),
 		       ARG(p->U), ARG(canvas), FLOAT(beta), FLOAT(1)) != 0 ||
-			       dev_run(p->d, "ml_direction", NDRANGE1(dev_columns(p->d, plane)),
+			       dev_run(p->d, "ml_direction", moving(24 * plane, NDRANGE1(dev_columns(p->d, plane))),
 				       ARG(k->h_probe), ARG(p->g), ARG(plane), FLOAT(beta),
 				       FLOAT(k->state[SCALE])) != 0
 		       ? -1
@@ -205,13 +199,13 @@ static int line(struct ptycho *p, const struct stage *s, struct ml *k, double *t
 		probes = model_probes(p, p->probe, p->shifted);
 		h = probes && both ? model_probes(p, k->h_probe, k->h_shifted) : k->h_probe;
 		if (!probes || !h || model_waves(p, probes, p->object, p->wave, false) != 0 ||
-		    dev_run(p->d, "ml_change", PLANES(p), ARG(k->a), ARG(k->b), ARG(probes), ARG(h),
+		    dev_run(p->d, "ml_change", over_planes(p, p->count, 2 * model_waves_moved(p) + 2 * (double)(p->modes + p->count)), ARG(k->a), ARG(k->b), ARG(probes), ARG(h),
 			    ARG(p->object), ARG(k->h_object), ARG(p->window), ARG(p->par),
 			    INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step),
 			    INT(both)) != 0 ||
 		    model_forward(p, p->wave) != 0 || model_forward(p, k->a) != 0 ||
 		    (both && model_forward(p, k->b) != 0) ||
-		    dev_run(p->d, "ml_line", LANES(p), ARG(p->wave), ARG(k->a), ARG(k->b),
+		    dev_run(p->d, "ml_line", over_rows(p, 3 * model_waves_moved(p) + model_frames_moved(p)), ARG(p->wave), ARG(k->a), ARG(k->b),
 			    ARG(p->measured), ARG(p->background), ARG(p->window), ARG(p->rows), INT(p->n),
 			    INT(p->modes), INT(p->count), INT(p->frames->u16), INT(s->noise),
 			    FLOAT(s->floor), INT(both), LOCAL(8 * 16 * sizeof(float))) != 0 ||
@@ -242,11 +236,11 @@ static int ml_iterate(struct ptycho *p, const struct stage *s, long j, void *kep
 		t = 0;
 	row->step_object = row->step_probe = t;
 	if (t > 0 && object &&
-	    dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, canvas)), ARG(p->object),
+	    dev_run(p->d, "ml_step", moving(24 * canvas, NDRANGE1(dev_columns(p->d, canvas))), ARG(p->object),
 		    ARG(k->h_object), ARG(canvas), FLOAT(t)) != 0)
 		return -1;
 	if (t > 0 && k->state[SCALE] > 0)
-		return dev_run(p->d, "ml_step", NDRANGE1(dev_columns(p->d, plane)), ARG(p->probe),
+		return dev_run(p->d, "ml_step", moving(24 * plane, NDRANGE1(dev_columns(p->d, plane))), ARG(p->probe),
 			       ARG(k->h_probe), ARG(plane), FLOAT(t));
 	return 0;
 }

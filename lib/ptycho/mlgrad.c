@@ -45,7 +45,7 @@ static int add(struct ptycho *p, const struct stage *s, struct buf **x, struct b
 
 	*x = sum;
 	*num = old;
-	return dev_run(p->d, "projection_add", NDRANGE2(dev_columns(p->d, total), items), ARG(sum),
+	return dev_run(p->d, "projection_add", moving(total * (24 * items + 4), NDRANGE2(dev_columns(p->d, total), items)), ARG(sum),
 		       ARG(old), ARG(den), ARG(total), INT(items), FLOAT(s->norm));
 }
 

@@ -160,12 +160,49 @@ int model_block(struct ptycho *p, size_t first, size_t count)
 	return rc;
 }
 
-/* ---- launches.  Work-items over n columns, n rows, and frames or modes. */
+/* ---- launches */
 
-#define PLANES(p, planes) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (planes) }, { 0, 8, 1 } })
-/* 16 lanes of a row, one work-item or 16 */
-#define LANES(p) ((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count }, { dev_columns((p)->d, 16), 8, 1 } })
-#define TILES(p) ((struct ndrange){ { dev_columns((p)->d, TILE), TILE, (p)->tiles }, { dev_columns((p)->d, TILE), TILE, 1 } })
+static size_t complex_planes(const struct ptycho *p, double planes)
+{
+	return (size_t)(planes * (double)(p->n * p->n * sizeof(float complex)));
+}
+
+struct ndrange over_planes(const struct ptycho *p, size_t planes, double moved)
+{
+	return (struct ndrange){ .n = { dev_columns(p->d, p->n), p->n, planes }, .local = { 0, 8, 1 }, .bytes = complex_planes(p, moved) };
+}
+
+struct ndrange over_rows(const struct ptycho *p, double moved)
+{
+	size_t lanes = dev_columns(p->d, 16);
+
+	return (struct ndrange){ .n = { lanes, p->n, p->count }, .local = { lanes, 8, 1 }, .bytes = complex_planes(p, moved) };
+}
+
+struct ndrange over_tiles(const struct ptycho *p, size_t per_pixel, double moved)
+{
+	size_t columns = dev_columns(p->d, TILE);
+
+	return (struct ndrange){ .n = { columns, TILE, p->tiles },
+				 .local = { columns, TILE, 1 },
+				 .bytes = p->tiles * TILE * TILE * per_pixel + complex_planes(p, moved) };
+}
+
+double model_waves_moved(const struct ptycho *p)
+{
+	return (double)(p->count * p->modes);
+}
+
+double model_frames_moved(const struct ptycho *p)
+{
+	return (double)p->count * (p->frames->u16 ? 0.25 : 0.5);
+}
+
+/* Probes of the batch, which may be one for all frames. */
+static double probes_moved(const struct ptycho *p, const struct buf *probes)
+{
+	return buf_bytes(probes) == buf_bytes(p->probe) ? (double)p->modes : model_waves_moved(p);
+}
 
 static int step(const struct ptycho *p, const struct buf *probes)
 {
@@ -218,7 +255,7 @@ struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifte
 	if (!p->o.subpixel)
 		return probe;
 	if (copy(probe, p->probe_f) != 0 || run_transform(p, p->probe_f, p->modes, FFT_FORWARD) != 0 ||
-	    dev_run(p->d, "ptycho_shift", PLANES(p, p->count), ARG(shifted), ARG(p->probe_f), ARG(p->par), INT(p->n),
+	    dev_run(p->d, "ptycho_shift", over_planes(p, p->count, model_waves_moved(p) + (double)p->modes), ARG(shifted), ARG(p->probe_f), ARG(p->par), INT(p->n),
 		    INT(p->modes), INT(p->count)) != 0 ||
 	    run_transform(p, shifted, p->count * p->modes, FFT_BACKWARD) != 0)
 		return NULL;
@@ -227,7 +264,9 @@ struct buf *model_probes(struct ptycho *p, struct buf *probe, struct buf *shifte
 
 int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave, bool add)
 {
-	return dev_run(p->d, "ptycho_waves", PLANES(p, p->count), ARG(wave), ARG(probes), ARG(object), ARG(p->window),
+	double moved = (add ? 2 : 1) * model_waves_moved(p) + probes_moved(p, probes) + (double)p->count;
+
+	return dev_run(p->d, "ptycho_waves", over_planes(p, p->count, moved), ARG(wave), ARG(probes), ARG(object), ARG(p->window),
 		       ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p, probes)), INT(add));
 }
 
@@ -236,7 +275,7 @@ int model_propagate(struct ptycho *p, struct buf *wave, struct buf *H, bool back
 	size_t planes = p->count * p->modes;
 
 	if (run_transform(p, wave, planes, FFT_FORWARD) != 0 ||
-	    dev_run(p->d, "ptycho_propagate", PLANES(p, planes), ARG(wave), ARG(H), INT(p->n), INT(planes), INT(back),
+	    dev_run(p->d, "ptycho_propagate", over_planes(p, planes, 2 * (double)planes + 1), ARG(wave), ARG(H), INT(p->n), INT(planes), INT(back),
 		    FLOAT(scale)) != 0)
 		return -1;
 	return run_transform(p, wave, planes, FFT_BACKWARD);
@@ -281,14 +320,15 @@ int model_rows(struct ptycho *p, int sums, double (*out)[SUMS])
 
 static int replace(struct ptycho *p, struct buf *wave, bool update)
 {
+	double moved = model_waves_moved(p) + model_frames_moved(p);
 	double(*sum)[SUMS];
 	int rc;
 
-	if (p->estimating && dev_run(p->d, "ptycho_background", PLANES(p, 1), ARG(p->ratio), ARG(p->seen), ARG(wave),
+	if (p->estimating && dev_run(p->d, "ptycho_background", over_planes(p, 1, moved), ARG(p->ratio), ARG(p->seen), ARG(wave),
 				     ARG(p->measured), ARG(p->background), ARG(p->window), INT(p->n), INT(p->modes),
 				     INT(p->count), INT(p->frames->u16)) != 0)
 		return -1;
-	if (dev_run(p->d, "ptycho_replace", LANES(p), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
+	if (dev_run(p->d, "ptycho_replace", over_rows(p, moved + (update ? model_waves_moved(p) : 0)), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
 		    ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
 		    LOCAL(8 * 16 * sizeof(float))) != 0)
 		return -1;
@@ -312,7 +352,7 @@ int model_replace(struct ptycho *p, struct buf *wave)
 
 static int xi(struct ptycho *p, struct buf *wave, int pass)
 {
-	return dev_run(p->d, "ptycho_xi", LANES(p), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
+	return dev_run(p->d, "ptycho_xi", over_rows(p, (pass == 2 ? 2 : 1) * model_waves_moved(p) + model_frames_moved(p)), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
 		       ARG(p->par), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(pass),
 		       LOCAL(8 * 16 * sizeof(float)));
 }
@@ -363,7 +403,9 @@ done:
 
 int model_gather_object(struct ptycho *p, struct buf *probes, struct buf *wave, struct buf *U, struct buf *W, bool fresh)
 {
-	return dev_run(p->d, "ptycho_gather_object", TILES(p), ARG(U), ARG(W), ARG(probes), ARG(wave), ARG(p->window),
+	size_t per_pixel = (fresh ? 1 : 2) * ((U ? sizeof(float complex) : 0) + (W ? sizeof(float) : 0));
+
+	return dev_run(p->d, "ptycho_gather_object", over_tiles(p, per_pixel, model_waves_moved(p) + probes_moved(p, probes)), ARG(U), ARG(W), ARG(probes), ARG(wave), ARG(p->window),
 		       ARG(p->par), ARG(p->tile), ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->bottom),
 		       INT(p->w), INT(p->count), INT(step(p, probes)), INT(fresh), INT((U ? 1 : 0) | (W ? 2 : 0)));
 }
@@ -373,17 +415,17 @@ int model_gather_probe(struct ptycho *p, struct buf *object, struct buf *wave, s
 	struct buf *direct = p->o.subpixel ? NULL : g;
 
 	if ((direct || V) &&
-	    dev_run(p->d, "ptycho_gather_probe", PLANES(p, 1), ARG(direct), ARG(V), ARG(object), ARG(wave),
+	    dev_run(p->d, "ptycho_gather_probe", over_planes(p, 1, (direct ? model_waves_moved(p) : 0) + (double)p->count), ARG(direct), ARG(V), ARG(object), ARG(wave),
 		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(fresh),
 		    INT((direct ? 1 : 0) | (V ? 2 : 0))) != 0)
 		return -1;
 	if (!p->o.subpixel || !g)
 		return 0;
-	if (dev_run(p->d, "ptycho_conj_object", PLANES(p, p->count), ARG(p->scratch), ARG(object), ARG(wave),
+	if (dev_run(p->d, "ptycho_conj_object", over_planes(p, p->count, 2 * model_waves_moved(p) + (double)p->count), ARG(p->scratch), ARG(object), ARG(wave),
 		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count)) != 0 ||
 	    run_transform(p, p->scratch, p->count * p->modes, FFT_FORWARD) != 0)
 		return -1;
-	return dev_run(p->d, "ptycho_unshift", PLANES(p, p->modes), ARG(g), ARG(p->scratch), ARG(p->par), INT(p->n),
+	return dev_run(p->d, "ptycho_unshift", over_planes(p, p->modes, model_waves_moved(p) + (double)p->modes), ARG(g), ARG(p->scratch), ARG(p->par), INT(p->n),
 		       INT(p->modes), INT(p->count), INT(fresh));
 }
 
@@ -433,7 +475,7 @@ int model_tile_max(struct ptycho *p, struct buf *W, double *most)
 	
 	*most = 0;
 	if (grow(p, &p->top, p->tiles * sizeof *top) != 0 ||
-	    dev_run(p->d, "ptycho_tile_max", ((struct ndrange){ { p->tiles, 1, 1 }, { 16, 1, 1 } }), ARG(p->top),
+	    dev_run(p->d, "ptycho_tile_max", ((struct ndrange){ .n = { p->tiles, 1, 1 }, .local = { 16, 1, 1 }, .bytes = p->tiles * TILE * TILE * sizeof(float) }), ARG(p->top),
 		    ARG(W), ARG(p->tile), INT(p->tiles), INT(p->bottom), INT(p->w)) != 0)
 		return -1;
 	top = buf_map(p->top, MAP_READ);

@@ -6,6 +6,15 @@
 
 #include "ptycho/state.h"
 
+/* Index spaces of kernels: columns and rows of planes; 16 lanes of each row of each of the batch's frames; the batch's tiles.  moved: what
+ * a launch moves, in complex planes of n x n; per_pixel: bytes for each pixel of a tile. */
+struct ndrange over_planes(const struct ptycho *p, size_t planes, double moved);
+struct ndrange over_rows(const struct ptycho *p, double moved);
+struct ndrange over_tiles(const struct ptycho *p, size_t per_pixel, double moved);
+/* Of such planes: those of the batch's waves, and what its measured frames come to. */
+double model_waves_moved(const struct ptycho *p);
+double model_frames_moved(const struct ptycho *p);
+
 /* Makes frames[count] the batch: windows, tiles, and the measured frames if they are staged. */
 int model_batch(struct ptycho *p, const size_t *frames, size_t count);
 

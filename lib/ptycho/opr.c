@@ -8,9 +8,6 @@
 #include "base/team.h"
 #include "ptycho/probe.h"
 
-#define PLANES(p)                                                                                  \
-	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-
 /* Share of a frame's own change that its weights take: all of it would explain by the probe what
  * the object has not yet learned. */
 static const double RELAX = 0.1;
@@ -125,7 +122,7 @@ static int shift(struct ptycho *p, struct buf *planes, bool back)
 	if (!p->o.subpixel)
 		return 0;
 	if (model_planes(p, planes, FFT_FORWARD) != 0 ||
-	    dev_run(p->d, "ptycho_opr_shift", PLANES(p), ARG(planes), ARG(p->par), INT(p->n),
+	    dev_run(p->d, "ptycho_opr_shift", over_planes(p, p->count, 2 * model_waves_moved(p)), ARG(planes), ARG(p->par), INT(p->n),
 		    INT(p->count), INT(back)) != 0)
 		return -1;
 	return model_planes(p, planes, FFT_BACKWARD);
@@ -144,7 +141,7 @@ int opr_probes(struct ptycho *p, struct buf *to)
 			w[b * each + c] = (float complex)o->w[p->member[b] * each + c];
 	if (buf_unmap(o->weight) != 0)
 		return -1;
-	return dev_run(p->d, "ptycho_opr_probes", PLANES(p), ARG(to), ARG(p->probe), ARG(o->V),
+	return dev_run(p->d, "ptycho_opr_probes", over_planes(p, p->count, model_waves_moved(p) + (double)p->modes), ARG(to), ARG(p->probe), ARG(o->V),
 		       ARG(o->weight), INT(p->n), INT(o->c), INT(p->count)) != 0
 		       ? -1
 		       : shift(p, to, false);
@@ -205,7 +202,7 @@ int opr_batch(struct ptycho *p, double b)
 	if (!o)
 		return 0;
 	if (model_max(p->V, p->n * p->n, &most) != 0 ||
-	    dev_run(p->d, "ptycho_descend", PLANES(p), ARG(o->delta), ARG(p->wave), ARG(p->object),
+	    dev_run(p->d, "ptycho_descend", over_planes(p, p->count, 2 * model_waves_moved(p) + (double)p->count), ARG(o->delta), ARG(p->wave), ARG(p->object),
 		    ARG(p->V), ARG(p->window), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
 		    FLOAT(b), FLOAT(most)) != 0 ||
 	    shift(p, o->delta, true) != 0)

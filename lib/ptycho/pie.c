@@ -15,11 +15,6 @@ struct kept {
 	size_t *order;
 };
 
-#define TILES(p)                                                                                   \
-	((struct ndrange){ { dev_columns((p)->d, 16), 16, (p)->tiles },                            \
-			   { dev_columns((p)->d, 16), 16, 1 } })
-#define PROBE(p) ((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, 1 }, { 0, 8, 1 } })
-
 static void end(struct ptycho *p, void *kept)
 {
 	struct kept *k = kept;
@@ -80,7 +75,7 @@ static int pie_object(struct ptycho *p, struct buf *waves, float a)
 	if (model_gather_object(p, waves, p->wave, p->U, p->W, true) != 0 ||
 	    model_tile_max(p, p->W, &most) != 0)
 		return -1;
-	return dev_run(p->d, "ptycho_pie_object", TILES(p), ARG(p->object), ARG(p->U), ARG(p->W),
+	return dev_run(p->d, "ptycho_pie_object", over_tiles(p, 28, 0), ARG(p->object), ARG(p->U), ARG(p->W),
 		       ARG(p->tile), INT(p->tiles), INT(p->bottom), INT(p->w), FLOAT(a),
 		       FLOAT(most));
 }
@@ -106,7 +101,7 @@ static int pie_batch(struct ptycho *p, const struct stage *s)
 		return 0;
 	return model_max(p->V, p->n * p->n, &most) != 0
 		       ? -1
-		       : dev_run(p->d, "ptycho_pie_probe", PROBE(p), ARG(p->probe), ARG(p->g),
+		       : dev_run(p->d, "ptycho_pie_probe", over_planes(p, 1, 3 * (double)p->modes + 0.5), ARG(p->probe), ARG(p->g),
 				 ARG(p->V), INT(p->n), INT(p->modes), FLOAT(b), FLOAT(most));
 }
 
@@ -115,7 +110,7 @@ static int wasp_object(struct ptycho *p, const struct stage *s, struct kept *k, 
 {
 	int step = p->o.subpixel ? (int)(p->modes * p->n * p->n) : 0;
 
-	return dev_run(p->d, "ptycho_wasp_object", TILES(p), ARG(p->object), ARG(k->nO), ARG(k->dO),
+	return dev_run(p->d, "ptycho_wasp_object", over_tiles(p, 40, model_waves_moved(p) + (step ? model_waves_moved(p) : (double)p->modes)), ARG(p->object), ARG(k->nO), ARG(k->dO),
 		       ARG(probes), ARG(p->wave), ARG(p->window), ARG(p->par), ARG(p->tile),
 		       ARG(p->cover), INT(p->tiles), INT(p->n), INT(p->modes), INT(p->h), INT(p->w),
 		       INT(p->count), INT(step), FLOAT(s->alpha * power / (double)(p->n * p->n)),
@@ -128,7 +123,7 @@ static int wasp_probe(struct ptycho *p, const struct stage *s, struct kept *k, s
 	double c = s->beta * (double)p->count;
 
 	if (!p->o.subpixel)
-		return dev_run(p->d, "ptycho_wasp_probe", PROBE(p), ARG(k->nP), ARG(k->dP),
+		return dev_run(p->d, "ptycho_wasp_probe", over_planes(p, 1, model_waves_moved(p) + 4 * (double)p->modes + (double)p->count + 1), ARG(k->nP), ARG(k->dP),
 			       ARG(p->g), ARG(p->probe), ARG(p->object), ARG(p->wave),
 			       ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w),
 			       INT(p->count), FLOAT(c));
@@ -137,7 +132,7 @@ static int wasp_probe(struct ptycho *p, const struct stage *s, struct kept *k, s
 			       model_gather_probe(p, p->object, p->scratch, k->shifted, NULL,
 						  false) != 0
 		       ? -1
-		       : dev_run(p->d, "ptycho_wasp_shifted", PROBE(p), ARG(k->nP), ARG(k->dP),
+		       : dev_run(p->d, "ptycho_wasp_shifted", over_planes(p, 1, 5 * (double)p->modes + 1.5), ARG(k->nP), ARG(k->dP),
 				 ARG(p->g), ARG(p->probe), ARG(p->V), INT(p->n), INT(p->modes),
 				 FLOAT(c));
 }
@@ -163,7 +158,7 @@ static int wasp_batch(struct ptycho *p, const struct stage *s, struct kept *k)
 static int quotient(struct ptycho *p, struct buf *a, struct buf *num, struct buf *den, size_t n,
 		    size_t planes, double floor, double least)
 {
-	return dev_run(p->d, "ptycho_quotient", NDRANGE2(dev_columns(p->d, n), planes), ARG(a),
+	return dev_run(p->d, "ptycho_quotient", moving(n * (24 * planes + 4), NDRANGE2(dev_columns(p->d, n), planes)), ARG(a),
 		       ARG(num), ARG(den), INT(n), INT(planes), FLOAT(floor), FLOAT(least));
 }
 
@@ -182,7 +177,7 @@ static int wasp_averages(struct ptycho *p, const struct stage *s, struct kept *k
 	if (!may_change_probe(p, s))
 		return 0;
 	if (k->shifted && (model_gather_probe_end(p, k->shifted) != 0 ||
-			   dev_run(p->d, "ptycho_add", NDRANGE1(dev_columns(p->d, elements)),
+			   dev_run(p->d, "ptycho_add", moving(24 * elements, NDRANGE1(dev_columns(p->d, elements))),
 				   ARG(k->nP), ARG(k->shifted), INT(elements), FLOAT(1)) != 0))
 		return -1;
 	return model_max(k->dP, p->n * p->n, &most) != 0

@@ -6,12 +6,6 @@
 
 #include "base/mem.h"
 
-#define PLANES(p)                                                                                  \
-	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-#define LANES(p)                                                                                   \
-	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
-			   { dev_columns((p)->d, 16), 8, 1 } })
-
 enum { HALVED_IN = 20 }; /* iterations */
 
 struct positions {
@@ -59,7 +53,7 @@ static int sums(struct ptycho *p, struct buf *D, struct buf *probes, struct buf 
 {
 	int step = probes != p->probe ? (int)(p->modes * p->n * p->n) : 0;
 
-	if (dev_run(p->d, "positions_sums", LANES(p), ARG(p->rows), ARG(D), ARG(probes), ARG(chi),
+	if (dev_run(p->d, "positions_sums", over_rows(p, 3 * model_waves_moved(p)), ARG(p->rows), ARG(D), ARG(probes), ARG(chi),
 		    ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count),
 		    INT(step), INT(model), LOCAL(8 * 16 * sizeof(float))) != 0)
 		return -1;
@@ -95,12 +89,12 @@ int positions_batch(struct ptycho *p, struct buf *chi, struct buf *probes)
 	if (!q)
 		return -1;
 	sum = mem_new(p->count, sizeof *sum);
-	if (dev_run(p->d, "positions_window", PLANES(p), ARG(q->window), ARG(p->object),
+	if (dev_run(p->d, "positions_window", over_planes(p, p->count, 2 * (double)p->count), ARG(q->window), ARG(p->object),
 		    ARG(p->window), INT(p->n), INT(p->w), INT(p->count)) != 0 ||
 	    model_planes(p, q->window, FFT_FORWARD) != 0)
 		goto done;
 	for (int a = 0; a < 2; a++) {
-		if (dev_run(p->d, "positions_slope", PLANES(p), ARG(q->slope), ARG(q->window),
+		if (dev_run(p->d, "positions_slope", over_planes(p, p->count, 2 * (double)p->count), ARG(q->slope), ARG(q->window),
 			    INT(p->n), INT(p->count), INT(a), FLOAT(smoothing(p))) != 0 ||
 		    model_planes(p, q->slope, FFT_BACKWARD) != 0 ||
 		    sums(p, q->slope, probes, chi, false, sum) != 0)

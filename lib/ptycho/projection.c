@@ -7,12 +7,6 @@
 #include "ptycho/engine.h"
 #include "ptycho/waves.h"
 
-#define PLANES(p)                                                                                  \
-	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (p)->count }, { 0, 8, 1 } })
-#define LANES(p)                                                                                   \
-	((struct ndrange){ { dev_columns((p)->d, 16), (p)->n, (p)->count },                        \
-			   { dev_columns((p)->d, 16), 8, 1 } })
-
 struct projection {
 	struct waves psi;
 	struct buf *factor; /* [room] float */
@@ -141,7 +135,7 @@ static int blend(struct ptycho *p, struct buf **x, struct buf **num, struct buf 
 
 	*x = sum;
 	*num = old;
-	return dev_run(p->d, "projection_blend", NDRANGE2(dev_columns(p->d, total), items),
+	return dev_run(p->d, "projection_blend", moving(total * (24 * items + 4), NDRANGE2(dev_columns(p->d, total), items)),
 		       ARG(sum), ARG(old), ARG(den), ARG(total), INT(items), FLOAT(c));
 }
 
@@ -242,12 +236,12 @@ static int write_factors(struct ptycho *p, struct buf *factor, double bound)
 
 static int detector(struct ptycho *p, struct buf *factor, double bound)
 {
-	if (dev_run(p->d, "projection_deviation", LANES(p), ARG(p->wave), ARG(p->measured),
+	if (dev_run(p->d, "projection_deviation", over_rows(p, model_waves_moved(p) + model_frames_moved(p)), ARG(p->wave), ARG(p->measured),
 		    ARG(p->background), ARG(p->window), ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count),
 		    INT(p->frames->u16), LOCAL(8 * 16 * sizeof(float))) != 0 ||
 	    write_factors(p, factor, bound) != 0)
 		return -1;
-	return dev_run(p->d, "projection_relax", PLANES(p), ARG(p->wave), ARG(p->measured),
+	return dev_run(p->d, "projection_relax", over_planes(p, p->count, 2 * model_waves_moved(p) + model_frames_moved(p)), ARG(p->wave), ARG(p->measured),
 		       ARG(p->background), ARG(p->window), ARG(factor), INT(p->n), INT(p->modes), INT(p->count),
 		       INT(p->frames->u16));
 }
@@ -267,12 +261,12 @@ static int move_waves(struct ptycho *p, const struct projection *k, struct buf *
 	if (errors && (model_waves(p, probes, p->object, p->wave, false) != 0 ||
 		       model_forward(p, p->wave) != 0 || model_errors(p, p->wave) != 0))
 		return -1;
-	if (dev_run(p->d, "projection_reflect", PLANES(p), ARG(p->wave), ARG(psi), ARG(probes),
+	if (dev_run(p->d, "projection_reflect", over_planes(p, p->count, 2 * model_waves_moved(p) + (double)(p->modes + p->count)), ARG(p->wave), ARG(psi), ARG(probes),
 		    ARG(p->object), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes),
 		    INT(p->w), INT(p->count), INT(step(p))) != 0 ||
 	    model_forward(p, p->wave) != 0 || detector(p, k->factor, x->bound) != 0 ||
 	    model_backward(p, p->wave) != 0 ||
-	    dev_run(p->d, "projection_update", PLANES(p), ARG(psi), ARG(p->wave), ARG(probes),
+	    dev_run(p->d, "projection_update", over_planes(p, p->count, 3 * model_waves_moved(p) + (double)(p->modes + p->count)), ARG(psi), ARG(p->wave), ARG(probes),
 		    ARG(p->object), ARG(p->window), ARG(p->par), INT(p->n), INT(p->modes),
 		    INT(p->w), INT(p->count), INT(step(p)), FLOAT(x->kept), FLOAT(x->mixed),
 		    FLOAT(x->model)) != 0)

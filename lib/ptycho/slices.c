@@ -4,9 +4,6 @@
 
 #include "base/mem.h"
 
-#define PLANES(p, planes)                                                                          \
-	((struct ndrange){ { dev_columns((p)->d, (p)->n), (p)->n, (planes) }, { 0, 8, 1 } })
-
 struct slices {
 	struct buf *H;		     /* [n][n] complex64, from slice to slice */
 	struct buf **incident;	     /* [slices][room][modes][n][n] complex64; NULL for slice 0 */
@@ -168,7 +165,7 @@ int slices_descend(struct ptycho *p, double b)
 	if (model_gather_probe(p, p->object, p->wave, NULL, p->V, true) != 0 ||
 	    model_max(p->V, p->n * p->n, &most) != 0)
 		return -1;
-	return dev_run(p->d, "ptycho_descend", PLANES(p, p->count), ARG(s->down), ARG(p->wave),
+	return dev_run(p->d, "ptycho_descend", over_planes(p, p->count, 2 * model_waves_moved(p) + (double)p->count), ARG(s->down), ARG(p->wave),
 		       ARG(p->object), ARG(p->V), ARG(p->window), INT(p->n), INT(p->modes),
 		       INT(p->w), INT(p->count), FLOAT(b), FLOAT(most));
 }

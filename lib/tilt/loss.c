@@ -287,7 +287,8 @@ static int bin_sums(struct loss *l, size_t n, struct bin_sums *out)
 	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx);
 	const float *s;
 
-	if (dev_run(t->d, "tilt_loss_sums", NDRANGE3(t->nr, dev_columns(t->d, PUPIL_LANES), n),
+	if (dev_run(t->d, "tilt_loss_sums",
+		    moving(n * t->nr * t->nc * 8 * (3 * t->nz + 4), NDRANGE3(t->nr, dev_columns(t->d, PUPIL_LANES), n)),
 		    ARG(l->sums), ARG(t->x), ARG(l->q), ARG(t->t.h), ARG(t->b), ARG(t->t.scale),
 		    ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
 		    INT(t->nz), INT(p->my), INT(t->t.hx), INT(t->t.batch), INT(t->full), INT(sy),
@@ -316,21 +317,21 @@ static int pull(struct loss *l, size_t first, size_t n, size_t k)
 	const struct pupil *p = &f->pupil;
 	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx),
 	    kind = kind_of(&l->o);
-	size_t ex = p->mx / 2 + 1;
+	size_t ex = p->mx / 2 + 1, bins = n * t->nr * t->nc * 8, lags = n * p->my * ex * 16;
 
 	if (!t->full)
-		return dev_run(t->d, "tilt_pull", NDRANGE3(dev_columns(t->d, ex), p->my, n),
+		return dev_run(t->d, "tilt_pull", moving(7 * bins + lags, NDRANGE3(dev_columns(t->d, ex), p->my, n)),
 			       ARG(l->e), ARG(t->x), ARG(l->q), ARG(f->h), ARG(t->b), ARG(f->scale),
 			       ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny),
 			       INT(t->nx), INT(t->nz), INT(p->my), INT(f->hx), INT(ex),
 			       INT(f->batch), INT(first), INT(k), INT(kind));
 	/* v is free until the waves are made */
-	return dev_run(t->d, "tilt_pull_bins", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n),
+	return dev_run(t->d, "tilt_pull_bins", moving(9 * bins, NDRANGE3(dev_columns(t->d, t->nc), t->nr, n)),
 		       ARG(l->v), ARG(t->x), ARG(l->q), ARG(f->h), ARG(t->b), ARG(f->scale),
 		       ARG(t->tile), ARG(l->weight), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
 		       INT(t->nz), INT(p->my), INT(f->hx), INT(f->batch), INT(first), INT(sy),
 		       INT(sx), INT(k), INT(kind)) != 0 ||
-			       dev_run(t->d, "tilt_pull_lags", NDRANGE3(ex, p->my, n), ARG(l->e),
+			       dev_run(t->d, "tilt_pull_lags", moving(2 * bins + lags, NDRANGE3(ex, p->my, n)), ARG(l->e),
 				       ARG(l->v), INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx),
 				       INT(p->my), INT(ex), INT(sy), INT(sx)) != 0
 		       ? -1
@@ -362,7 +363,8 @@ static int pull_planes(struct loss *l, const struct tilt *tilt, size_t n, int wa
 				pupil_pair(z[i + s], zp[s]);
 			if (pull(l, i, count, k) != 0 || fft_run(l->fft_e, l->e, 0, f->w, 0) != 0 ||
 			    dev_run(t->d, "tilt_pull_waves",
-				    NDRANGE3(dev_columns(t->d, p->mx), p->my, count), ARG(l->e),
+				    moving(count * p->my * p->mx * (with_z ? 36 : 20),
+					   NDRANGE3(dev_columns(t->d, p->mx), p->my, count)), ARG(l->e),
 				    ARG(l->v), ARG(f->w), ARG(f->a), ARG(f->wave), INT(p->mx),
 				    INT(p->my), INT(count), INT(at + i), INT(shared ? at : at + i),
 				    INT(shared ? 0 : 1), INT(with_z)) != 0 ||
@@ -370,7 +372,8 @@ static int pull_planes(struct loss *l, const struct tilt *tilt, size_t n, int wa
 			    (with_z && fft_run(l->fft_back, l->v, 0, l->v, 0) != 0) ||
 			    buf_write(f->zbuf, 0, zp, count * sizeof *zp) != 0 ||
 			    dev_run(t->d, "tilt_pull_plane",
-				    NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), count),
+				    moving(count * p->rows * p->mx * (size_t)(with_z ? 28 : 20),
+					   NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), count)),
 				    ARG(l->gs), ARG(l->gz), ARG(l->e), ARG(l->v), ARG(f->source),
 				    ARG(p->p), ARG(p->gamma), ARG(f->zbuf), INT(p->mx), INT(p->my),
 				    INT(p->rx), INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(i),
@@ -409,7 +412,8 @@ static int pull_source(struct loss *l, const struct tilt *tilt, size_t n, const 
 			turn[i][j] = (float)c[j];
 	}
 	if (buf_unmap(l->turn) != 0 ||
-	    dev_run(t->d, "tilt_pull_source", NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), n),
+	    dev_run(t->d, "tilt_pull_source",
+		    moving(n * p->rows * p->mx * 8, NDRANGE3(p->rows, dev_columns(t->d, PUPIL_LANES), n)),
 		    ARG(l->tilt_sums), ARG(l->gs), ARG(f->source), ARG(p->p), ARG(p->gamma),
 		    ARG(l->turn), INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(p->rows),
 		    INT(p->rows_lo)) != 0)
@@ -470,7 +474,8 @@ static int adjoint(struct loss *l, size_t n, enum inverse mode)
 	const struct pupil *p = &t->t.pupil;
 	int sy = transfer_shift(&t->o, t->ny), sx = transfer_shift(&t->o, t->nx);
 
-	return dev_run(t->d, "tilt_adjoint", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n),
+	return dev_run(t->d, "tilt_adjoint",
+		       moving(n * t->nr * t->nc * 8 * (2 * t->nz + 5), NDRANGE3(dev_columns(t->d, t->nc), t->nr, n)),
 		       ARG(l->q), ARG(t->x), ARG(t->t.h), ARG(l->gx), ARG(t->t.scale), INT(t->nr),
 		       INT(t->nc), INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my), INT(t->t.hx),
 		       INT(t->t.batch), INT(t->full), INT(sy), INT(sx), FLOAT(l->o.reg), INT(mode));

@@ -94,7 +94,8 @@ int pupil_wave(const struct pupil *p, const double *z, size_t n, int power, stru
 	free(pair);
 	if (rc != 0)
 		return -1;
-	return dev_run(p->d, "tilt_wave", NDRANGE3(dev_columns(p->d, p->mx), rows, n), ARG(wave),
+	return dev_run(p->d, "tilt_wave",
+		       moving(n * rows * p->mx * 8, NDRANGE3(dev_columns(p->d, p->mx), rows, n)), ARG(wave),
 		       ARG(p->p), ARG(p->gamma), ARG(zbuf), INT(p->mx), INT(p->my), INT(p->rx),
 		       INT(p->ry), INT(rows), INT(p->rows_lo), INT(n), INT(first), INT(power));
 }
@@ -119,7 +120,8 @@ int pupil_source(const struct pupil *p, const struct tilt *tilt, size_t n, struc
 	free(c);
 	if (rc != 0)
 		return -1;
-	return dev_run(p->d, "tilt_source", NDRANGE3(dev_columns(p->d, p->mx), p->rows, n),
+	return dev_run(p->d, "tilt_source",
+		       moving(n * p->rows * p->mx * 4, NDRANGE3(dev_columns(p->d, p->mx), p->rows, n)),
 		       ARG(source), ARG(p->gamma), ARG(coef), INT(p->mx), INT(p->my), INT(p->rx),
 		       INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(n));
 }
@@ -140,7 +142,8 @@ int pupil_source_sum(const struct pupil *p, struct buf *source, size_t n, int po
 {
 	const float *sums;
 
-	if (dev_run(p->d, "tilt_source_sum", NDRANGE3(p->rows, dev_columns(p->d, PUPIL_LANES), n),
+	if (dev_run(p->d, "tilt_source_sum",
+		    moving(n * p->rows * p->mx * 4, NDRANGE3(p->rows, dev_columns(p->d, PUPIL_LANES), n)),
 		    ARG(part), ARG(source), ARG(p->p), INT(p->mx), INT(p->my), INT(p->rx),
 		    INT(p->ry), INT(p->rows), INT(p->rows_lo), INT(n), INT(power)) != 0)
 		return -1;

@@ -138,7 +138,8 @@ static int images(struct sim *s, size_t n, double scale, float *const *out)
 	size_t pad = s->o->pad, h = s->ny - 2 * pad, w = s->nx - 2 * pad;
 	const float *image;
 
-	if (dev_run(s->d, "tilt_hermitian", NDRANGE3(s->nx / 2 + 1, s->ny, n), ARG(s->half),
+	if (dev_run(s->d, "tilt_hermitian",
+		    moving(n * 8 * (s->nr * s->nc + s->ny * (s->nx / 2 + 1)), NDRANGE3(s->nx / 2 + 1, s->ny, n)), ARG(s->half),
 		    ARG(s->x), INT(s->nr), INT(s->nc), INT(s->ny), INT(s->nx), INT(0), INT(0),
 		    INT(0), FLOAT(scale)) != 0 ||
 	    fft_run(s->fft_image, s->half, 0, s->image, 0) != 0)
@@ -186,7 +187,8 @@ static int weak_tiles(struct sim *s, const char *name, size_t first, size_t n,
 			to[i] = out + ((first + i) * s->nz + k) * pixels;
 		}
 		if (transfer_plane(&s->t, z, n, 0) != 0 ||
-		    dev_run(s->d, "tilt_sim_weak", NDRANGE3(s->nc, s->nr, n), ARG(s->x),
+		    dev_run(s->d, "tilt_sim_weak",
+			    moving(n * s->nr * s->nc * (8 + 16 + 16), NDRANGE3(s->nc, s->nr, n)), ARG(s->x),
 			    ARG(s->t.h), ARG(s->object), ARG(s->t.scale), INT(s->nr), INT(s->nc),
 			    INT(s->ny), INT(s->nx), INT(p->my), INT(s->t.hx), INT(n)) != 0 ||
 		    images(s, n, 1 / ((double)s->ny * (double)s->nx), to) != 0)

@@ -92,7 +92,7 @@ int abbe_object(struct abbe *a, struct buf *object)
 		    ARG(object), INT(p->ny), INT(p->nx), INT(p->my), INT(p->mx),
 		    FLOAT(1 / ((double)p->ny * (double)p->nx))) != 0 ||
 	    fft_run(a->fft_object, a->fine, 0, a->wave, 0) != 0 ||
-	    dev_run(d, "tilt_sim_field", NDRANGE1(pixels), ARG(a->spec), ARG(a->wave), INT(pixels),
+	    dev_run(d, "tilt_sim_field", moving(pixels * 16, NDRANGE1(pixels)), ARG(a->spec), ARG(a->wave), INT(pixels),
 		    FLOAT(1 / (double)pixels)) != 0)
 		return -1;
 	return fft_run(a->fft_spec, a->spec, 0, a->spec, 0);
@@ -229,15 +229,16 @@ int abbe_plane(struct abbe *a, double z, size_t nr, size_t nc, struct buf *x)
 	for (size_t i = 0; i < a->points; i += a->batch) {
 		size_t n = a->points - i < a->batch ? a->points - i : a->batch;
 
-		if (dev_run(d, "tilt_sim_shift", NDRANGE3(p->mx, rows, n), ARG(a->wave),
+		if (dev_run(d, "tilt_sim_shift",
+			    moving(n * rows * p->mx * 24, NDRANGE3(p->mx, rows, n)), ARG(a->wave),
 			    ARG(a->spec), ARG(a->d), ARG(a->point), INT(p->mx), INT(p->my),
 			    INT(rows), INT(p->rows_lo), INT(i), INT(n)) != 0 ||
 		    fft_run(a->fft_wave, a->wave, 0, a->wave, 0) != 0 ||
-		    dev_run(d, "tilt_sim_add", NDRANGE1(pixels), ARG(a->sum), ARG(a->wave),
+		    dev_run(d, "tilt_sim_add", moving(pixels * 8 * (n + 2), NDRANGE1(pixels)), ARG(a->sum), ARG(a->wave),
 			    ARG(a->weight), INT(pixels), INT(i), INT(n)) != 0)
 			return -1;
 	}
-	if (dev_run(d, "tilt_sim_intensity", NDRANGE1(pixels), ARG(a->wave), ARG(a->sum),
+	if (dev_run(d, "tilt_sim_intensity", moving(pixels * 12, NDRANGE1(pixels)), ARG(a->wave), ARG(a->sum),
 		    INT(pixels), FLOAT(1 / a->norm)) != 0 ||
 	    fft_run(a->fft_intensity, a->wave, 0, a->fine, 0) != 0)
 		return -1;

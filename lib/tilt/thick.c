@@ -248,17 +248,20 @@ int thick_transfer(struct thick *t, const struct tilt *tilt)
 		double z = (double)u * t->step;
 
 		if (pupil_wave(p, &z, 1, 2, t->zbuf, t->wave, 0) != 0 ||
-		    dev_run(t->d, "thick_waves", NDRANGE2(dev_columns(t->d, p->mx), rows),
+		    dev_run(t->d, "thick_waves",
+			    moving(rows * p->mx * 28, NDRANGE2(dev_columns(t->d, p->mx), rows)),
 			    ARG(t->a), ARG(t->wave), ARG(t->source), ARG(p->p), ARG(p->gamma),
 			    INT(p->mx), INT(p->my), INT(p->rx), INT(p->ry), INT(rows),
 			    INT(p->rows_lo), INT(p->rows)) != 0 ||
 		    fft_run(t->fft_wave, t->wave, 0, t->wave, 0) != 0 ||
 		    fft_run(t->fft_a, t->a, 0, t->a, 0) != 0 ||
-		    dev_run(t->d, "tilt_correlate", NDRANGE3(dev_columns(t->d, p->mx), p->my, 1),
+		    dev_run(t->d, "tilt_correlate",
+			    moving(p->my * p->mx * 20, NDRANGE3(dev_columns(t->d, p->mx), p->my, 1)),
 			    ARG(t->w), ARG(t->a), ARG(t->wave), INT(p->mx), INT(p->my), INT(1),
 			    INT(0), INT(0), INT(0)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->raw, 0) != 0 ||
-		    dev_run(t->d, "thick_keep", NDRANGE3(t->hx, t->lags, t->both), ARG(t->h),
+		    dev_run(t->d, "thick_keep",
+			    moving(t->hx * t->lags * t->both * 16, NDRANGE3(t->hx, t->lags, t->both)), ARG(t->h),
 			    ARG(t->raw), INT(t->lags), INT(t->hx), INT(p->my), INT(p->mx / 2 + 1),
 			    ARG((uint64_t){ u * t->both * t->lags * t->hx }), FLOAT(scale)) != 0)
 			return -1;
@@ -269,7 +272,9 @@ int thick_transfer(struct thick *t, const struct tilt *tilt)
 /* k_re H_re + k_im H_im of the rows from row0 on, along z, transformed. */
 static int stack_block(struct thick *t, size_t row0, int sets, double k_re, double k_im)
 {
-	if (dev_run(t->d, "thick_stack", NDRANGE3(t->nx / 2 + 1, t->rows, t->n * (size_t)sets),
+	if (dev_run(t->d, "thick_stack",
+		    moving((t->nx / 2 + 1) * t->rows * t->n * (size_t)sets * 16,
+			   NDRANGE3(t->nx / 2 + 1, t->rows, t->n * (size_t)sets)),
 		    ARG(t->hz), ARG(t->h), ARG(t->plane_of), ARG(t->weight), INT(t->n), INT(row0),
 		    INT(t->rows), INT(t->nx / 2 + 1), INT(t->ny), INT(t->nx), INT(t->lags),
 		    INT(t->hx), INT(t->both), INT(shift_y(t)), INT(shift_x(t)), INT(sets),
@@ -280,20 +285,20 @@ static int stack_block(struct thick *t, size_t row0, int sets, double k_re, doub
 
 static int filter_block(struct thick *t, size_t row0)
 {
-	size_t half = t->nx / 2 + 1;
+	size_t half = t->nx / 2 + 1, block = half * t->rows * t->zp * 16;
 	int sets = mirror_sets(t, row0);
 
 	if (stack_block(t, row0, sets, 1, t->o.ratio) != 0 ||
-	    dev_run(t->d, "thick_gather", NDRANGE3(half, t->rows, t->zp), ARG(t->bz), ARG(t->b),
+	    dev_run(t->d, "thick_gather", moving(block, NDRANGE3(half, t->rows, t->zp)), ARG(t->bz), ARG(t->b),
 		    INT(t->zp), INT(row0), INT(t->rows), INT(t->ny), INT(half)) != 0 ||
 	    fft_run(t->fft_bz, t->bz, 0, t->bz, 0) != 0 ||
-	    dev_run(t->d, "thick_filter", NDRANGE3(half, t->rows, t->zp), ARG(t->bz), ARG(t->hz),
+	    dev_run(t->d, "thick_filter", moving(block + half * t->rows * t->n * (size_t)sets * 8, NDRANGE3(half, t->rows, t->zp)), ARG(t->bz), ARG(t->hz),
 		    ARG(t->crop), INT(t->zp), INT(t->rows), INT(half), INT(t->nx), INT(sets),
 		    FLOAT(t->o.reg),
 		    FLOAT(1 / ((double)t->zp * (double)t->ny * (double)t->nx))) != 0 ||
 	    fft_run(t->fft_back, t->bz, 0, t->bz, 0) != 0)
 		return -1;
-	return dev_run(t->d, "thick_scatter", NDRANGE3(half, t->rows, t->zp), ARG(t->b), ARG(t->bz),
+	return dev_run(t->d, "thick_scatter", moving(block, NDRANGE3(half, t->rows, t->zp)), ARG(t->b), ARG(t->bz),
 		       INT(t->zp), INT(row0), INT(t->rows), INT(t->ny), INT(half));
 }
 
@@ -375,7 +380,7 @@ int thick_invert(struct thick *t, const float *stack, size_t y, size_t x, size_t
 	for (size_t row = 0; row < t->ny; row += t->rows)
 		if (filter_block(t, row) != 0)
 			return -1;
-	if (dev_run(t->d, "thick_real_columns", NDRANGE3(2, t->ny / 2 + 1, t->zp), ARG(t->b),
+	if (dev_run(t->d, "thick_real_columns", moving(2 * t->ny * t->zp * 16, NDRANGE3(2, t->ny / 2 + 1, t->zp)), ARG(t->b),
 		    INT(t->zp), INT(t->ny), INT(t->nx)) != 0)
 		return -1;
 	for (size_t z = 0; z < t->nz; z++) {

@@ -219,7 +219,10 @@ static int invert(struct thin *t, size_t n, int (*use)[4], size_t first, size_t 
 
 	if (buf_write(t->planes, 0, use + first, count * sizeof *use) != 0)
 		return -1;
-	return dev_run(t->d, "tilt_invert", NDRANGE3(dev_columns(t->d, t->nc), t->nr, n), ARG(t->x),
+	/* b, H; the answer, or the eight sums once, twice */
+	return dev_run(t->d, "tilt_invert",
+		       moving(n * t->nr * t->nc * 8 * (3 * count + (first ? 8 : 0) + (first + count < t->nz ? 8 : 2)),
+			      NDRANGE3(dev_columns(t->d, t->nc), t->nr, n)), ARG(t->x),
 		       ARG(t->sums), ARG(t->t.h), ARG(t->b), ARG(t->t.scale), ARG(t->tile),
 		       ARG(t->planes), INT(count), INT(first == 0), INT(first + count == t->nz),
 		       INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx), INT(t->nz), INT(p->my),
@@ -307,7 +310,8 @@ int thin_images(struct thin *t, size_t i, size_t n, enum quantity q, size_t pad,
 	size_t h = t->ny - 2 * pad, w = t->nx - 2 * pad, half = t->nx / 2 + 1;
 	const float *image;
 
-	if (dev_run(t->d, "tilt_hermitian", NDRANGE3(half, t->ny, n), ARG(t->half), ARG(t->x),
+	if (dev_run(t->d, "tilt_hermitian",
+		    moving(n * 8 * (t->nr * t->nc + t->ny * half), NDRANGE3(half, t->ny, n)), ARG(t->half), ARG(t->x),
 		    INT(t->nr), INT(t->nc), INT(t->ny), INT(t->nx), INT(i), INT(t->full), INT(q),
 		    FLOAT(1 / ((double)t->ny * (double)t->nx))) != 0 ||
 	    fft_run(t->fft_image, t->half, 0, t->image, 0) != 0)

@@ -170,12 +170,14 @@ int transfer_plane(struct transfer *t, const double *z, size_t n, size_t u)
 		       b = shared ? base : a;
 
 		if (make_waves(t, z, i, count, shared, b) != 0 ||
-		    dev_run(p->d, "tilt_source_wave", NDRANGE3(columns, rows, count), ARG(t->a),
+		    dev_run(p->d, "tilt_source_wave",
+			    moving(count * rows * p->mx * (8 + 8 + 4), NDRANGE3(columns, rows, count)), ARG(t->a),
 			    ARG(t->source), ARG(t->w), INT(p->mx), INT(p->my), INT(rows),
 			    INT(p->rows_lo), INT(count), INT(a), INT(i), INT(0),
 			    INT(shared ? 0 : 1), INT(p->rows)) != 0 ||
 		    fft_run(t->fft_a, t->a, a * plane, t->a, a * plane) != 0 ||
-		    dev_run(p->d, "tilt_correlate", NDRANGE3(columns, p->my, count), ARG(t->w),
+		    dev_run(p->d, "tilt_correlate",
+			    moving(count * p->my * p->mx * (8 + 4 + 8), NDRANGE3(columns, p->my, count)), ARG(t->w),
 			    ARG(t->a), ARG(t->wave), INT(p->mx), INT(p->my), INT(count), INT(a),
 			    INT(b), INT(shared ? 0 : 1)) != 0 ||
 		    fft_run(t->fft_w, t->w, 0, t->h, (u * t->batch + i) * 2 * p->my * t->hx) != 0)

@@ -154,18 +154,17 @@ static struct weights weights(const struct denoise *s)
 				 (float)s->o.weight[2], 0 };
 }
 
-/* A kernel that reads and writes so many of the volumes, on n planes. */
-static void moves(const struct denoise *s, const char *kernel, size_t volumes, size_t n)
+/* n planes, so many of whose volumes are read or written. */
+static struct ndrange over(const struct denoise *s, size_t n, size_t volumes)
 {
-	dev_profile_bytes(s->d, kernel, volumes * n * s->area * sizeof(float));
+	return moving(volumes * n * s->area * sizeof(float), NDRANGE3(dev_columns(s->d, s->nx), s->ny, n));
 }
 
 static int primal(struct denoise *s, double tau, double theta, size_t from, size_t n)
 {
 	struct weights w = weights(s);
 
-	moves(s, "denoise_primal", 7, n);
-	return dev_run(s->d, "denoise_primal", NDRANGE3(dev_columns(s->d, s->nx), s->ny, n),
+	return dev_run(s->d, "denoise_primal", over(s, n, 7),
 		       ARG(s->v[U]), ARG(s->v[AHEAD]), ARG(s->v[F]), ARG(s->v[PZ]), ARG(s->v[PY]),
 		       ARG(s->v[PX]), ARG(w), FLOAT(tau), FLOAT(theta), FLOAT(s->o.lo),
 		       FLOAT(s->o.hi), INT(from), INT(n), INT(s->ny), INT(s->nx));
@@ -175,8 +174,7 @@ static int dual(struct denoise *s, double sigma, double lambda, size_t from, siz
 {
 	struct weights w = weights(s);
 
-	moves(s, "denoise_dual", 7, n);
-	return dev_run(s->d, "denoise_dual", NDRANGE3(dev_columns(s->d, s->nx), s->ny, n),
+	return dev_run(s->d, "denoise_dual", over(s, n, 7),
 		       ARG(s->v[PZ]), ARG(s->v[PY]), ARG(s->v[PX]), ARG(s->v[AHEAD]), ARG(w),
 		       FLOAT(sigma), FLOAT(lambda), INT(s->o.aniso), INT(from), INT(n), INT(m),
 		       INT(s->ny), INT(s->nx));
@@ -207,13 +205,11 @@ static int bound(struct denoise *s, double lambda, size_t from, size_t n, size_t
 {
 	struct weights w = weights(s);
 	size_t blocks = blocks_of(s->ny), items = dev_columns(s->d, 2) == 1 ? 1 : LANES;
-	struct ndrange range = { { items, n, blocks }, { items, 1, 1 } };
+	struct ndrange range = { .n = { items, n, blocks }, .local = { items, 1, 1 }, .bytes = 5 * n * s->area * sizeof(float) };
 	double *sum;
 	const void *part;
 
-	moves(s, "denoise_answer", 5, m);
-	moves(s, "denoise_gap", 5, n);
-	if (dev_run(s->d, "denoise_answer", NDRANGE3(dev_columns(s->d, s->nx), s->ny, m),
+	if (dev_run(s->d, "denoise_answer", over(s, m, 5),
 		    ARG(s->v[AHEAD]), ARG(s->v[F]), ARG(s->v[PZ]), ARG(s->v[PY]), ARG(s->v[PX]),
 		    ARG(w), FLOAT(s->o.lo), FLOAT(s->o.hi), INT(0), INT(m), INT(s->ny),
 		    INT(s->nx)) != 0 ||

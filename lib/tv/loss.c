@@ -91,19 +91,17 @@ static int launch(struct tv *t, struct buf *v, size_t first, size_t to, size_t n
 		float z, y, x, eps;
 	} w = { (float)o->weight[0], (float)o->weight[1], (float)o->weight[2], (float)o->eps };
 	size_t run = t->wide && o->kind == TV_ISO && grad ? RUN : 1;
-	struct ndrange range = { { t->wide ? 1 : LANES, (n + run - 1) / run, t->blocks },
-				 { t->wide ? 1 : LANES, 1, 1 } };
+	struct ndrange range = { .n = { t->wide ? 1 : LANES, (n + run - 1) / run, t->blocks },
+				 .local = { t->wide ? 1 : LANES, 1, 1 },
+				 .bytes = n * t->ny * t->nx * sizeof(float) * (grad ? 2 : 1) };
 	int want = grad != NULL;
 	struct buf *to_grad = grad ? grad : t->part; /* a buffer that is not written to */
 
 #define GIVEN                                                                                      \
 	ARG(t->part), ARG(t->counts), ARG(to_grad), ARG(v), ARG(t->links), ARG(t->factor), ARG(w), \
 		INT(first), INT(to), INT(n), INT(t->ny), INT(t->nx)
-	if (!o->wrap && !o->skip) {
-		dev_profile_bytes(t->d, plain[o->kind][want],
-				  n * t->ny * t->nx * sizeof(float) * (grad ? 2 : 1));
+	if (!o->wrap && !o->skip)
 		return dev_run(t->d, plain[o->kind][want], range, GIVEN);
-	}
 	if (o->kind == TV_ISO)
 		return dev_run(t->d, "tv_iso_any", range, GIVEN, INT(o->wrap), INT(o->skip),
 			       INT(want));
