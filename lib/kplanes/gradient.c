@@ -320,7 +320,7 @@ static int gather_planes(struct kp_batch *b, size_t level, const struct kp_up *u
 		    INT(u->point), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
 		return -1;
 	return !to->first ? 0 :
-			    dev_run(f->d, "kp_update", NDRANGE1(texels), ARG(f->planes[level]),
+			    dev_run(f->d, "kp_update", moving(28 * texels, NDRANGE1(texels)), ARG(f->planes[level]),
 				    ARG(b->grad), ARG(to->first), ARG(to->second), ARG(texels),
 				    FLOAT(to->step.cg), FLOAT(to->step.cm), FLOAT(to->step.cv));
 }
@@ -336,12 +336,16 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 	uint64_t n = b->n, three = 3 * n, block = u->block;
 	const float(*turn)[2], (*weight)[2];
 	char name[40];
+	/* planes, and their gradient, or planes and moments read and written; points, upstream, the points' gradient */
+	size_t arrays = to->first ? 6 : b->want & KP_WANT_PLANES ? 2 : 1,
+	       numbers = 3 + kp_lanes(m) + (b->want & KP_WANT_POINTS ? 3 : 0);
 
 	for (size_t i = 0; i < all; i += b->slots) {
 		size_t items = all - i < b->slots ? all - i : b->slots;
+		size_t bytes = 4 * (items * kplanes_texels(m, level) / all * arrays + items * b->n * numbers);
 
 		if (dev_run(f->d, kernel(m, "kp_backward", name),
-			    ((struct ndrange){ .n = { items, 1, 1 }, .local = { 1, 1, 1 } }), ARG(b->grad),
+			    ((struct ndrange){ .n = { items, 1, 1 }, .local = { 1, 1, 1 }, .bytes = bytes }), ARG(b->grad),
 			    ARG(to->first), ARG(to->second), ARG(b->sums), ARG(b->space),
 			    ARG(b->part), ARG(b->dr), ARG(b->dw), ARG(f->planes[level]),
 			    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), INT(i),
