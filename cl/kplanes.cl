@@ -3,7 +3,8 @@
 #include "pair.clh"
 #include "vec.clh"
 
-enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2, WANT_PLANES = 4 }; /* of lib/kplanes/field.c */
+/* of lib/kplanes/field.h, gradient.c */
+enum { CHUNK = 32, WANT_POINTS = 1, WANT_WEIGHTS = 2, WANT_PLANES = 4 };
 #if VEC == 16
 enum { TILE = 4 }; /* rows along y and z that a work-item renders */
 #else
@@ -136,6 +137,15 @@ static inline void locate(places *s, v3 q, int H, int W)
 	place(s, 2, q.y, q.z, H, W);
 }
 
+/* turn [9], row-major, += the sum over points p of what they have by q, times p */
+static inline void turn_by(pair *turn, v3 p, vf x, vf y, vf z)
+{
+	const vf q[3] = { x, y, z }, at[3] = { p.x, p.y, p.z };
+
+	UNROLL for (int i = 0; i < 9; i++)
+		turn[i] = pair_acc(turn[i], vf_across(q[i / 3] * at[i % 3]));
+}
+
 /* linear, or softplus of a - 1 */
 static inline float activate(float a, int activation)
 {
@@ -182,8 +192,8 @@ kernel void kp_update(global float *restrict x, global const float *restrict g,
 
 #ifdef WIDE
 /* dp [n] (+= but for is_first) = the sum of part [parts][n], in their order */
-kernel void kp_join(global float *restrict dp, global const float *restrict part, ulong n, int parts,
-		    int is_first)
+kernel void kp_join(global float *restrict dp, global const float *restrict part, ulong n,
+		    int parts, int is_first)
 {
 	size_t i = VEC * get_global_id(0);
 

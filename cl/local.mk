@@ -12,6 +12,7 @@ CL_FILES += cl/tv_iso.cl
 CL_FILES += cl/tv_any.cl
 CL_FILES += cl/tv_denoise.cl
 CLH_FILES = cl/pair.clh cl/tilt.clh cl/tv.clh cl/tv_sum.clh cl/tv_loss.clh cl/vec.clh cl/kplanes.clh
+CLH_FILES += cl/kplanes_scatter.clh
 CL_FILES += cl/kplanes.cl
 CL_FILES += cl/ptycho.cl
 CL_FILES += cl/ptycho_pie.cl

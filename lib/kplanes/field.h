@@ -55,9 +55,10 @@ struct kp_batch {
 	struct buf *pts, *value, *da; /* [cap][3], [cap], [cap] float */
 	struct buf *dp, *dr, *dw;     /* gradients by points [3][n]; shares of rotations, weights */
 	struct buf *key, *order, *start, *sums; /* of the gather; sums of both */
-	struct buf *space, *part;		/* of the scatter: [slots] planes of sums, 0; dp */
+	struct buf *space, *part;		/* of the scatter: [slots] planes of sums; dp */
 	struct buf *grad; /* [3T][H][W][C] of the level; NULL if the planes step at once */
 	size_t slots;	  /* work-items of the scatter at a time; 0: the gather */
+	bool zero;	  /* the planes of sums are 0 */
 	int want;
 };
 

@@ -58,14 +58,14 @@ static size_t largest_level(const struct kplanes_model *m)
 	return n;
 }
 
-/* Work-items of kp_backward, and what each has of its own: sums of three planes of V channels and a
- * row. */
+/* Work-items of kp_backward, and how many texels each has of its own: sums of three planes of V
+ * channels and a row. */
 static size_t items_of(const struct kplanes_model *m)
 {
 	return m->rotations * m->channels / kp_lanes(m);
 }
 
-static size_t space_bytes(const struct kplanes_model *m)
+static size_t space_texels(const struct kplanes_model *m)
 {
 	size_t n = 0;
 
@@ -74,16 +74,20 @@ static size_t space_bytes(const struct kplanes_model *m)
 
 		n = k > n ? k : n;
 	}
-	return n * kp_lanes(m) * sizeof(double);
+	return n;
+}
+
+static size_t space_bytes(const struct kplanes_model *m)
+{
+	return space_texels(m) * kp_lanes(m) * sizeof(double);
 }
 
 /* How many of them at a time: such that these take at most as much as the planes and 64 bytes for
  * each point and rotation. */
 static size_t most_slots(const struct kplanes_model *m, size_t cap, int want)
 {
-	size_t each = (want & KP_WANT_PLANES ? space_bytes(m) : 0) +
-		      (want & KP_WANT_POINTS ? 12 * cap : 0),
-	       n = each ? (64 * cap * m->rotations + 4 * largest_level(m)) / each : items_of(m);
+	size_t each = want & KP_WANT_PLANES ? space_bytes(m) : 12 * (cap ? cap : 1),
+	       n = (64 * cap * m->rotations + 4 * largest_level(m)) / each;
 
 	return n < 1 ? 1 : n < items_of(m) ? n : items_of(m);
 }
@@ -141,7 +145,7 @@ int kp_batch_init(struct kp_batch *b, struct kp_field *f, size_t cap, int want)
 		if (n[i] == 0 && i > 2)
 			continue;
 		*to[i] = buf_new(f->d, n[i]);
-		if (!*to[i] || (*to[i] == b->space && buf_zero(b->space) != 0)) {
+		if (!*to[i]) {
 			kp_batch_clear(b);
 			return -1;
 		}
@@ -176,17 +180,35 @@ static uint32_t spread(float g)
 	return bits[i > 0 ? i < (1 << BITS) - 1 ? (int)i : (1 << BITS) - 1 : 0];
 }
 
+struct boxes {
+	const float *pts;
+	uint16_t *key;
+	size_t n;
+};
+
+enum { ROWS = 4096 }; /* of a task */
+
+static void box_points(void *context, size_t i, int member)
+{
+	struct boxes *b = context;
+	size_t end = b->n - i * ROWS < ROWS ? b->n : (i + 1) * ROWS;
+
+	(void)member;
+	for (size_t k = i * ROWS; k < end; k++) {
+		const float *p = b->pts + 3 * k;
+
+		b->key[k] = (uint16_t)(spread(p[0]) | spread(p[1]) << 1 | spread(p[2]) << 2);
+	}
+}
+
 void kp_order(const float *pts, size_t n, uint32_t *order)
 {
 	uint32_t *count = mem_new((size_t)1 << 3 * BITS, sizeof *count);
 	uint16_t *key = mem_new(n ? n : 1, sizeof *key);
 
-	for (size_t i = 0; i < n; i++) {
-		const float *p = pts + 3 * i;
-
-		key[i] = (uint16_t)(spread(p[0]) | spread(p[1]) << 1 | spread(p[2]) << 2);
+	team_run(0, (n + ROWS - 1) / ROWS, box_points, &(struct boxes){ pts, key, n });
+	for (size_t i = 0; i < n; i++)
 		count[key[i]]++;
-	}
 	count_up(count, (size_t)1 << 3 * BITS);
 	for (size_t i = 0; i < n; i++)
 		order[count[key[i]]++] = (uint32_t)i;
@@ -196,7 +218,7 @@ void kp_order(const float *pts, size_t n, uint32_t *order)
 
 /* ---- the gather: points, rotations, weights; planes */
 
-/* dr [w] += the sums of `parts` rows of numbers. */
+/* sum [w] += the rows of b [parts][w]. */
 static int add_up(struct buf *b, size_t parts, size_t w, double *sum)
 {
 	const float *p = buf_map(b, MAP_READ);
@@ -333,7 +355,8 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 	struct kp_field *f = b->f;
 	const struct kplanes_model *m = f->m;
 	size_t all = items_of(m), tc = m->rotations * m->channels;
-	uint64_t n = b->n, three = 3 * n, block = u->block;
+	uint64_t n = b->n, three = 3 * n, block = u->block,
+		 stride = b->want & KP_WANT_PLANES ? space_texels(m) : 0;
 	const float(*turn)[2], (*weight)[2];
 	char name[40];
 	/* planes, and their gradient, or planes and moments read and written; points, upstream, the points' gradient */
@@ -348,9 +371,10 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 			    ((struct ndrange){ .n = { items, 1, 1 }, .local = { 1, 1, 1 }, .bytes = bytes }), ARG(b->grad),
 			    ARG(to->first), ARG(to->second), ARG(b->sums), ARG(b->space),
 			    ARG(b->part), ARG(b->dr), ARG(b->dw), ARG(f->planes[level]),
-			    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n), INT(i),
-			    INT(items), SHAPE(m, level), ARG(block), INT(u->point),
-			    INT(level * tc), INT(u->scaled), INT(b->want), FLOAT(fy), FLOAT(fx),
+			    ARG(b->pts), ARG(f->rot), ARG(u->up), ARG(b->da), ARG(n),
+			    ARG(stride), INT(i == 0 && !b->zero), INT(i), INT(items),
+			    SHAPE(m, level), ARG(block), INT(u->point), INT(level * tc),
+			    INT(u->scaled), INT(b->want), FLOAT(fy), FLOAT(fx),
 			    FLOAT(to->step.cg), FLOAT(to->step.cm), FLOAT(to->step.cv)) != 0)
 			return -1;
 		if (b->want & KP_WANT_POINTS && n &&
@@ -358,6 +382,7 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 			    ARG(b->part), ARG(three), INT(items), INT(level == 0 && i == 0)) != 0)
 			return -1;
 	}
+	b->zero = true;
 	turn = buf_map(b->dr, MAP_READ);
 	if (!turn)
 		return -1;
@@ -386,8 +411,8 @@ int kp_batch_backward(struct kp_batch *b, size_t level, const struct kp_up *u,
 	      fx = (float)(countx > 0 ? 6 * to->tv_weight / pages / countx : 0);
 	const float(*sums)[4];
 
-	if (b->slots ? scatter(b, level, u, to, fy, fx) != 0 :
-		       gather_points(b, level, u, to->dr, to->dw) != 0 ||
+	if (b->slots ? scatter(b, level, u, to, fy, fx) != 0
+		     : gather_points(b, level, u, to->dr, to->dw) != 0 ||
 			       (rows && gather_planes(b, level, u, to, fy, fx) != 0))
 		return -1;
 	if (!rows)
@@ -420,7 +445,7 @@ struct rows {
 	bool up; /* to the device */
 };
 
-enum { ROWS = 4096, AHEAD = 16 }; /* of a task; between asking for memory and its use */
+enum { AHEAD = 16 }; /* rows between asking for memory and its use */
 
 static void permute_rows(void *context, size_t i, int member)
 {
