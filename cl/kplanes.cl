@@ -11,16 +11,10 @@ enum { TILE = 4 }; /* rows along y and z that a work-item renders */
 enum { TILE = 1 };
 #endif
 
-/* vload8 and vstore8 of PoCL are four instructions each. */
+/* PoCL's vload8 becomes four instructions where the optimiser does not see it in a straight line. */
 typedef float4 float4_anywhere __attribute__((aligned(4)));
 typedef float8 float8_anywhere __attribute__((aligned(4)));
 
-/* Asks for memory ahead of its use. */
-#ifdef WIDE
-#define FETCH(p) __builtin_prefetch((const void *)(size_t)(p))
-#else
-#define FETCH(p)
-#endif
 #define UNROLL _Pragma("unroll")
 
 /* VEC points side by side. */
