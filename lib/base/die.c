@@ -9,9 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 const char *program_name = "scopeline";
 enum verbosity verbosity = NORMAL;
+
+static atomic_bool dying;
+
+/* Whatever other threads come to meanwhile, the status is the one of die. */
+static void leave_it_to_die(void)
+{
+	while (atomic_load(&dying))
+		pause();
+}
 
 void program_start(const char *name)
 {
@@ -19,6 +31,7 @@ void program_start(const char *name)
 
 	program_name = slash ? slash + 1 : name;
 	setlocale(LC_ALL, "C");
+	atexit(leave_it_to_die); /* the first one is called last */
 	atexit(close_stdout);
 }
 
@@ -104,6 +117,8 @@ void message_bar(const char *fmt, ...)
 	put(line, strlen(line));
 }
 
+/* Not by exit: what libraries do at its end is not for the middle of other threads' work, and of two threads that call it the second
+ * one's status counts. */
 void die(int status, const char *fmt, ...)
 {
 	va_list ap;
@@ -111,7 +126,13 @@ void die(int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	say("", fmt, ap);
 	va_end(ap);
-	exit(status);
+	if (atomic_exchange(&dying, true))
+		for (;;)
+			pause();
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_do_leak_check();
+#endif
+	quick_exit(status);
 }
 
 void close_stdout(void)

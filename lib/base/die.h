@@ -25,7 +25,7 @@ void info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * NULL takes it away. */
 void message_bar(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints and exits with the status; only for bin/ and the allocator. */
+/* Prints and ends the program with the status, whatever other threads do meanwhile; only for bin/ and the allocator. */
 _Noreturn void die(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Flushes and closes stdout; a failure (full disk) ends the program with EXIT_FAILED.  Runs at exit. */

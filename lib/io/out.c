@@ -88,6 +88,7 @@ static void install(void)
 	struct sigaction act = { .sa_handler = on_signal };
 
 	atexit(remove_temporaries);
+	at_quick_exit(remove_temporaries); /* of die */
 	signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error of write, like a full disk */
 	sigemptyset(&act.sa_mask);
 	/* nohup ignores SIGHUP, a shell SIGINT for what it runs with &: that stays.  LLVM's handler in its

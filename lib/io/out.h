@@ -1,6 +1,6 @@
 /* lib/io/out.h: output files that appear whole or not at all.  Bytes go to a temporary beside the
  * target, which is renamed by out_commit; SIGINT, SIGTERM, SIGHUP and SIGPIPE remove every open
- * temporary and then end the program by the signal, exit() removes them too; SIGXFSZ is ignored, so
+ * temporary and then end the program by the signal, exit() and die() remove them too; SIGXFSZ is ignored, so
  * that a limit of file size is an error like a full disk; an older file stays as it was until the
  * rename.  "-" is stdout, once per run: bytes are collected and written at commit; so is a target
  * that exists and is no regular file (/dev/null, a fifo).  A symbolic link is followed.
