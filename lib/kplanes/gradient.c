@@ -244,7 +244,8 @@ static int gather_points(struct kp_batch *b, size_t level, const struct kp_up *u
 		dw[i] = 0;
 	if (n == 0)
 		return 0;
-	if (dev_run(f->d, kernel(m, "kp_points", name), NDRANGE1(chunks), ARG(b->dp), ARG(b->dr),
+	if (dev_run(f->d, kernel(m, "kp_points", name),
+		    moving(4 * (kplanes_texels(m, level) + n * (6 + tc)), NDRANGE1(chunks)), ARG(b->dp), ARG(b->dr),
 		    ARG(b->dw), ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(u->up),
 		    ARG(b->da), ARG(n), SHAPE(m, level), ARG(block), INT(u->point),
 		    INT(level * tc), INT(u->scaled), INT(level == 0), INT(b->want)) != 0 ||
@@ -300,7 +301,8 @@ static int sort_points(struct kp_batch *b, size_t level)
 	uint64_t n = b->n;
 	struct sort s = { .n = b->n, .h = h, .w = w };
 
-	if (n && dev_run(f->d, "kp_cells", NDRANGE2(dev_columns(f->d, n), m->rotations), ARG(b->key), ARG(b->pts),
+	if (n && dev_run(f->d, "kp_cells",
+			 moving(n * (12 + 12 * m->rotations), NDRANGE2(dev_columns(f->d, n), m->rotations)), ARG(b->key), ARG(b->pts),
 			 ARG(f->rot), ARG(n), INT(m->rotations), INT(h), INT(w)) != 0)
 		return -1;
 	s.scratch = mem_new((size_t)threads, sizeof *s.scratch);
@@ -336,7 +338,8 @@ static int gather_planes(struct kp_batch *b, size_t level, const struct kp_up *u
 
 	if (sort_points(b, level) != 0 ||
 	    dev_run(f->d, kernel(m, "kp_planes", name),
-		    NDRANGE3(m->size[level][0], 3 * t, c / kp_lanes(m)), ARG(b->grad), ARG(b->sums),
+		    moving(4 * (2 * kplanes_texels(m, level) + n * (3 + 6 * t + t * c)),
+			   NDRANGE3(m->size[level][0], 3 * t, c / kp_lanes(m))), ARG(b->grad), ARG(b->sums),
 		    ARG(f->planes[level]), ARG(b->pts), ARG(f->rot), ARG(b->order), ARG(b->key),
 		    ARG(b->start), ARG(u->up), ARG(b->da), ARG(n), SHAPE(m, level), ARG(block),
 		    INT(u->point), INT(level * t * c), INT(u->scaled), FLOAT(fy), FLOAT(fx)) != 0)
@@ -378,7 +381,7 @@ static int scatter(struct kp_batch *b, size_t level, const struct kp_up *u,
 			    FLOAT(to->step.cg), FLOAT(to->step.cm), FLOAT(to->step.cv)) != 0)
 			return -1;
 		if (b->want & KP_WANT_POINTS && n &&
-		    dev_run(f->d, "kp_join", NDRANGE1(dev_columns(f->d, three)), ARG(b->dp),
+		    dev_run(f->d, "kp_join", moving(12 * n * (items + 1), NDRANGE1(dev_columns(f->d, three))), ARG(b->dp),
 			    ARG(b->part), ARG(three), INT(items), INT(level == 0 && i == 0)) != 0)
 			return -1;
 	}

@@ -88,7 +88,7 @@ int abbe_object(struct abbe *a, struct buf *object)
 	size_t pixels = p->my * p->mx;
 	struct dev *d = p->d;
 
-	if (dev_run(d, "tilt_sim_finer", NDRANGE3(p->mx / 2 + 1, p->my, 2), ARG(a->fine),
+	if (dev_run(d, "tilt_sim_finer", moving(32 * (p->mx / 2 + 1) * p->my, NDRANGE3(p->mx / 2 + 1, p->my, 2)), ARG(a->fine),
 		    ARG(object), INT(p->ny), INT(p->nx), INT(p->my), INT(p->mx),
 		    FLOAT(1 / ((double)p->ny * (double)p->nx))) != 0 ||
 	    fft_run(a->fft_object, a->fine, 0, a->wave, 0) != 0 ||
@@ -242,6 +242,6 @@ int abbe_plane(struct abbe *a, double z, size_t nr, size_t nc, struct buf *x)
 		    INT(pixels), FLOAT(1 / a->norm)) != 0 ||
 	    fft_run(a->fft_intensity, a->wave, 0, a->fine, 0) != 0)
 		return -1;
-	return dev_run(d, "tilt_sim_crop", NDRANGE2(nc, nr), ARG(x), ARG(a->fine), INT(nr), INT(nc),
+	return dev_run(d, "tilt_sim_crop", moving(16 * nc * nr, NDRANGE2(nc, nr)), ARG(x), ARG(a->fine), INT(nr), INT(nc),
 		       INT(p->ny), INT(p->my), INT(p->mx));
 }

@@ -230,7 +230,7 @@ int tv_polar(struct dev *d, struct buf *re, struct buf *im, size_t n)
 
 	return dev_load(d, "tv_any") != 0
 		       ? -1
-		       : dev_run(d, "tv_polar", NDRANGE1(n), ARG(re), ARG(im), ARG(count));
+		       : dev_run(d, "tv_polar", moving(16 * n, NDRANGE1(n)), ARG(re), ARG(im), ARG(count));
 }
 
 int tv_cartesian(struct dev *d, struct buf *gm, struct buf *ga, struct buf *m, struct buf *angle,
@@ -240,7 +240,7 @@ int tv_cartesian(struct dev *d, struct buf *gm, struct buf *ga, struct buf *m, s
 
 	return dev_load(d, "tv_any") != 0
 		       ? -1
-		       : dev_run(d, "tv_cartesian", NDRANGE1(n), ARG(gm), ARG(ga), ARG(m),
+		       : dev_run(d, "tv_cartesian", moving(24 * n, NDRANGE1(n)), ARG(gm), ARG(ga), ARG(m),
 				 ARG(angle), ARG(from), ARG(count), INT(use_m), INT(use_angle),
 				 INT(skip));
 }
