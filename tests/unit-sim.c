@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "base/team.h"
 #include "tests/capture.h"
 #include "tests/ref-inside.h"
 #include "tests/ref-tilt.h"
@@ -470,6 +471,13 @@ static void test_phantoms(void)
 		ok(memcmp(a, b, sizeof a) == 0 &&
 			   (memcmp(a, c, sizeof a) != 0) == (k != PHANTOM_SPHERE),
 		   "%s: the same from the same seed", name[k]);
+		for (int threads = 1; threads <= 3; threads += 2) {
+			team_set_size(threads);
+			phantom_make((enum phantom)k, NY, NX, .7, 5, b);
+			ok(memcmp(a, b, sizeof a) == 0, "%s: the same from a team of %d", name[k],
+			   threads);
+		}
+		team_set_size(0);
 	}
 	/* thickness at half the radius is sqrt(3)/2 of the middle's; a blur of sd 2 takes 4
 	 * pixels^2 off r^2 - rho^2 of 400 and 300 */

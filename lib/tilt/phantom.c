@@ -4,12 +4,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/team.h"
 #include "math/random.h"
-
-struct field {
-	size_t ny, nx;
-	double *v;
-};
 
 struct ellipse {
 	double y, x;	     /* centre, any place: the field is periodic */
@@ -17,6 +13,16 @@ struct ellipse {
 	double height;
 	double slope; /* of the edge: height / (1 + exp(-slope (1 - rho))) */
 };
+
+struct field {
+	size_t ny, nx;
+	double *v;
+	struct ellipse *list; /* what is added to v, in this order */
+	size_t n, room;
+};
+
+/* Rows that one thread draws: few enough for many threads, enough to look at most ellipses once. */
+enum { BAND = 32 };
 
 /* How far from `centre` along an axis of n pixels the values are not 0 in float32, and the first
  * pixel of that range. */
@@ -48,23 +54,51 @@ static double offset(size_t i, double centre, size_t n)
 
 static void add_ellipse(struct field *f, const struct ellipse *e)
 {
+	if (f->n == f->room) {
+		f->room = 2 * f->room + 64;
+		f->list = mem_grow(f->list, f->room, sizeof *f->list);
+	}
+	f->list[f->n++] = *e;
+}
+
+/* Adds the part of an ellipse that is in rows [lo, hi); dx [nx] is scratch memory. */
+static void draw(struct field *f, const struct ellipse *e, size_t lo, size_t hi, double *dx)
+{
 	double r = fmax(e->ry, e->rx), c = cos(e->turn), s = sin(e->turn);
 	long y0, x0;
 	size_t h = extent(e->y, r, e->slope, f->ny, &y0), w = extent(e->x, r, e->slope, f->nx, &x0);
+	size_t below = wrap((long)lo - y0, f->ny);
 
-	for (size_t i = 0; i < h; i++) {
-		size_t y = wrap(y0 + (long)i, f->ny);
+	if (below >= h && below + (hi - lo) <= f->ny)
+		return;
+	for (size_t j = 0; j < w; j++)
+		dx[j] = offset(wrap(x0 + (long)j, f->nx), e->x, f->nx);
+	for (size_t y = lo; y < hi; y++) {
 		double dy = offset(y, e->y, f->ny);
 
-		for (size_t j = 0; j < w; j++) {
-			size_t x = wrap(x0 + (long)j, f->nx);
-			double dx = offset(x, e->x, f->nx), u = (dy * c + dx * s) / e->ry,
-			       v = (dx * c - dy * s) / e->rx;
+		if (wrap((long)y - y0, f->ny) >= h)
+			continue;
+		for (size_t j = 0, x = wrap(x0, f->nx); j < w; j++) {
+			double u = (dy * c + dx[j] * s) / e->ry, v = (dx[j] * c - dy * s) / e->rx;
 
 			f->v[y * f->nx + x] +=
 				e->height / (1 + exp(e->slope * (sqrt(u * u + v * v) - 1)));
+			x = x + 1 < f->nx ? x + 1 : 0;
 		}
 	}
+}
+
+/* A pixel's ellipses are added in the list's order, whoever draws its band. */
+static void draw_band(void *context, size_t band, int member)
+{
+	struct field *f = context;
+	size_t lo = band * BAND, hi = lo + BAND < f->ny ? lo + BAND : f->ny;
+	double *dx = mem_new(f->nx, sizeof *dx);
+
+	(void)member;
+	for (size_t i = 0; i < f->n; i++)
+		draw(f, &f->list[i], lo, hi, dx);
+	free(dx);
 }
 
 static size_t one_per(const struct field *f, size_t pixels)
@@ -135,18 +169,18 @@ static void cells(struct field *f, struct rng *r)
 static void blur(double *v, size_t n, size_t step, double sd, double *line)
 {
 	long reach = (long)ceil(5 * sd);
-	double norm = 0;
+	double norm = 0, *tap = (double *)mem_new((size_t)(2 * reach + 1), sizeof *tap) + reach;
 
 	for (long k = -reach; k <= reach; k++)
-		norm += exp(-(double)(k * k) / (2 * sd * sd));
+		norm += tap[k] = exp(-(double)(k * k) / (2 * sd * sd));
 	for (size_t i = 0; i < n; i++) {
 		line[i] = 0;
 		for (long k = -reach; k <= reach; k++)
-			line[i] += v[wrap((long)i + k, n) * step] *
-				   exp(-(double)(k * k) / (2 * sd * sd)) / norm;
+			line[i] += v[wrap((long)i + k, n) * step] * tap[k] / norm;
 	}
 	for (size_t i = 0; i < n; i++)
 		v[i * step] = line[i];
+	free(tap - reach);
 }
 
 static void sphere(struct field *f)
@@ -171,7 +205,7 @@ void phantom_make(enum phantom kind, size_t ny, size_t nx, double peak, uint64_t
 {
 	/* apart from the streams of the slices' noise, which are seeded by seed + slice */
 	static const uint64_t stream = 0x7068616e746f6d00;
-	struct field f = { ny, nx, mem_new(ny * nx, sizeof(double)) };
+	struct field f = { .ny = ny, .nx = nx, .v = mem_new(ny * nx, sizeof *f.v) };
 	double top = 0;
 	struct rng r;
 
@@ -182,9 +216,11 @@ void phantom_make(enum phantom kind, size_t ny, size_t nx, double peak, uint64_t
 		cells(&f, &r);
 	else
 		sphere(&f);
+	team_run(0, (ny + BAND - 1) / BAND, draw_band, &f);
 	for (size_t i = 0; i < ny * nx; i++)
 		top = fmax(top, f.v[i]);
 	for (size_t i = 0; i < ny * nx; i++)
 		phase[i] = (float)(peak * (f.v[i] / top));
+	free(f.list);
 	free(f.v);
 }
