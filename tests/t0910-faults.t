@@ -15,14 +15,14 @@ ptychosim -q --frames 4 --size 16 --step 3 --jitter 1 --photons 1e4 -o s || exit
 kplanes fit -q --rotations 2 --channels 2 --resolution 5 --iters 2 --batch 16 --seed 1 -o model.tif noise.tif || exit 1
 
 # the files of result/ are those of the undisturbed run, but not all of them, unless it is stdout that cannot be closed,
-# or what follows the last of them needs memory
+# or ptychorecon has no memory to remove its checkpoint, which follows the last of them
 whole() {
 	local f n=0
 	for f in $(names result); do
 		[ -e "want/$f" ] && alike "result/$f" "want/$f" || return
 		n=$((n + 1))
 	done
-	[ "$n" -lt "$(names want | wc -l)" ] || grep -q '<stdout>\|out of memory' said
+	[ "$n" -lt "$(names want | wc -l)" ] || grep -q '<stdout>' said || { [ "${run[0]}" = ptychorecon ] && grep -q 'out of memory' said; }
 }
 is_well() {
 	case $2 in
