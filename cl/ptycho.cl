@@ -7,25 +7,29 @@ kernel void ptycho_waves(global float2 *restrict wave, global const float2 *rest
 			 global const float2 *restrict object, global const int4 *restrict window,
 			 global const float4 *restrict par, int n, int modes, int width, int count, int step, int add)
 {
-	int x = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
+	int l = VEC * get_global_id(0), r = get_global_id(1), b = get_global_id(2);
 
-	if (x >= n || r >= n || b >= count)
+	if (r >= n || b >= count)
 		return;
 	int4 at = window[b];
-	global const float2 *from = object + (size_t)(at.x + r) * width + at.y + x;
-	vc o = vc_scale(vf_set(par[b].z), vc_load(from, n - x));
+	float k = par[b].z;
+	size_t all = (size_t)modes * n * n;
 
-	FETCH(from + AHEAD * width);
-	FETCH(from + AHEAD * width + 8);
+	for (int x = l; x < n; x += 16) {
+		global const float2 *from = object + (size_t)(at.x + r) * width + at.y + x;
+		vc o = vc_scale(vf_set(k), vc_load(from, n - x));
 
-	for (int m = 0; m < modes; m++) {
-		size_t i = ((size_t)m * n + r) * n + x;
-		global float2 *to = wave + (size_t)b * modes * n * n + i;
-		vc v = vc_mul(vc_load(probes + (size_t)b * step + i, n - x), o);
+		FETCH(from + AHEAD * width);
+		FETCH(from + AHEAD * width + 8);
+		for (int m = 0; m < modes; m++) {
+			size_t i = ((size_t)m * n + r) * n + x;
+			global float2 *to = wave + b * all + i;
+			vc v = vc_mul(vc_load(probes + (size_t)b * step + i, n - x), o);
 
-		if (add)
-			v = vc_add(v, vc_load(to, n - x));
-		vc_store(to, n - x, v);
+			if (add)
+				v = vc_add(v, vc_load(to, n - x));
+			vc_store(to, n - x, v);
+		}
 	}
 }
 
@@ -162,24 +166,29 @@ kernel void ptycho_gather_object(global float2 *restrict U, global float *restri
 
 	if (t >= tiles)
 		return;
-	int y = tile[t].x + (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int y = tile[t].x + ROWS * (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int rows = min(ROWS, height - y);
 
-	if (y >= height || x >= width)
+	if (x >= width)
 		return;
 	size_t to = (size_t)y * width + x;
 	gathered s;
 
-	s.u = vc_zero();
-	s.w = vf_set(0);
-	if (!fresh && (what & 1))
-		s.u = vc_load(U + to, width - x);
-	if (!fresh && (what & 2))
-		s.w = vf_load(W + to, width - x);
-	s = gather(s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, what);
-	if (what & 1)
-		vc_store(U + to, width - x, s.u);
-	if (what & 2)
-		vf_store(W + to, width - x, s.w);
+	for (int j = 0; j < rows; j++) {
+		s.u[j] = vc_zero();
+		s.w[j] = vf_set(0);
+		if (!fresh && (what & 1))
+			s.u[j] = vc_load(U + to + (size_t)j * width, width - x);
+		if (!fresh && (what & 2))
+			s.w[j] = vf_load(W + to + (size_t)j * width, width - x);
+	}
+	gather(&s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, what);
+	for (int j = 0; j < rows; j++) {
+		if (what & 1)
+			vc_store(U + to + (size_t)j * width, width - x, s.u[j]);
+		if (what & 2)
+			vf_store(W + to + (size_t)j * width, width - x, s.w[j]);
+	}
 }
 
 /* top [tiles] = max of W there */

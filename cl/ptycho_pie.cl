@@ -9,15 +9,18 @@ kernel void ptycho_pie_object(global float2 *restrict object, global const float
 
 	if (t >= tiles)
 		return;
-	int y = tile[t].x + (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int y = tile[t].x + ROWS * (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int end = min(y + ROWS, height);
 
-	if (y >= height || x >= width)
+	if (x >= width)
 		return;
-	size_t i = (size_t)y * width + x;
-	vf w = vf_load(W + i, width - x), den = (1 - a) * w + a * most;
-	vf k = CHOOSE(w > 0, 1 / CHOOSE(den > 0, den, vf_set(1)), vf_set(0));
+	for (; y < end; y++) {
+		size_t i = (size_t)y * width + x;
+		vf w = vf_load(W + i, width - x), den = (1 - a) * w + a * most;
+		vf k = CHOOSE(w > 0, 1 / CHOOSE(den > 0, den, vf_set(1)), vf_set(0));
 
-	vc_store(object + i, width - x, vc_add(vc_load(object + i, width - x), vc_scale(k, vc_load(U + i, width - x))));
+		vc_store(object + i, width - x, vc_add(vc_load(object + i, width - x), vc_scale(k, vc_load(U + i, width - x))));
+	}
 }
 
 /* P_m += g_m / ((1 - b) V + b most) */
@@ -50,27 +53,35 @@ kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *re
 
 	if (t >= tiles)
 		return;
-	int y = tile[t].x + (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int y = tile[t].x + ROWS * (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int end = min(y + ROWS, height);
 
-	if (y >= height || x >= width)
+	if (x >= width)
 		return;
-	size_t i = (size_t)y * width + x, next = next_tile(tile, t, tiles, width);
-	vc o = vc_load(object + i, width - x);
+	size_t next = next_tile(tile, t, tiles, width);
 	gathered s;
 
-	FETCH(object + next);
-	FETCH(object + next + 8);
-	FETCH(nO + next);
-	FETCH(nO + next + 8);
-	FETCH(dO + next);
+	for (int j = 0; j < ROWS; j++) {
+		s.u[j] = vc_zero();
+		s.w[j] = vf_set(0);
+	}
+	gather(&s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, 3);
+	for (int j = 0; y + j < end; j++) {
+		size_t i = (size_t)(y + j) * width + x;
+		vc u = s.u[j], o = vc_load(object + i, width - x);
+		vf w = s.w[j];
 
-	s.u = vc_zero();
-	s.w = vf_set(0);
-	s = gather(s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, 3);
-	vc_store(nO + i, width - x, vc_add(vc_load(nO + i, width - x), vc_add(s.u, vc_scale(s.w, o))));
-	vf_store(dO + i, width - x, vf_load(dO + i, width - x) + s.w);
-	if (update)
-		vc_store(object + i, width - x, vc_add(o, vc_scale(0.5f / (mean + s.w), s.u)));
+		FETCH(object + next);
+		FETCH(object + next + 8);
+		FETCH(nO + next);
+		FETCH(nO + next + 8);
+		FETCH(dO + next);
+		next += width;
+		vc_store(nO + i, width - x, vc_add(vc_load(nO + i, width - x), vc_add(u, vc_scale(w, o))));
+		vf_store(dO + i, width - x, vf_load(dO + i, width - x) + w);
+		if (update)
+			vc_store(object + i, width - x, vc_add(o, vc_scale(0.5f / (mean + w), u)));
+	}
 }
 
 /* wasp, with the O and P of the batch's start, g = sum_k w_k conj(O_k) wave_km, V = sum_k w_k^2 |O_k|^2: nP += g + P V, dP += V,
@@ -87,25 +98,25 @@ kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict
 	size_t at = (size_t)r * n + x;
 	vf v = vf_set(0), k;
 
-	for (int b = 0; b < count; b++) {
-		global const float2 *from = object + (size_t)(window[b].x + r) * width + window[b].y + x;
-		float w = par[b].z;
-
-		FETCH(from + AHEAD * width);
-		FETCH(from + AHEAD * width + 8);
-		v += w * w * vc_norm(vc_load(from, n - x));
-	}
-	k = 1 / CHOOSE(v + c > 0, v + c, vf_set(1));
-	vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);
 	for (int m = 0; m < modes; m++) {
 		size_t i = (size_t)m * n * n + at;
 		vc g = vc_zero(), old = vc_load(probe + i, n - x);
 
 		for (int b = 0; b < count; b++) {
-			vc o = vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x);
-			vc chi = vc_load(wave + (size_t)b * modes * n * n + i, n - x);
+			global const float2 *from = object + (size_t)(window[b].x + r) * width + window[b].y + x;
+			vc o = vc_load(from, n - x);
+			float w = par[b].z;
 
-			g = vc_add(g, vc_scale(vf_set(par[b].z), vc_cmul(o, chi)));
+			if (m == 0) {
+				FETCH(from + AHEAD * width);
+				FETCH(from + AHEAD * width + 8);
+				v += w * w * vc_norm(o);
+			}
+			g = vc_add(g, vc_scale(vf_set(w), vc_cmul(o, vc_load(wave + (size_t)b * modes * n * n + i, n - x))));
+		}
+		if (m == 0) {
+			k = 1 / CHOOSE(v + c > 0, v + c, vf_set(1));
+			vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);
 		}
 		vc_store(nP + i, n - x, vc_add(vc_load(nP + i, n - x), vc_add(g, vc_scale(v, old))));
 		vc_store(next + i, n - x, vc_add(old, vc_scale(k, g)));
@@ -160,14 +171,17 @@ kernel void ptycho_lsq_direction(global float2 *restrict U, global const float *
 
 	if (t >= tiles)
 		return;
-	int y = tile[t].x + (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int y = tile[t].x + ROWS * (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int end = min(y + ROWS, height);
 
-	if (y >= height || x >= width)
+	if (x >= width)
 		return;
-	size_t i = (size_t)y * width + x;
-	vf w = vf_load(W + i, width - x), k = 1 / sqrt(w * w + floor * floor);
+	for (; y < end; y++) {
+		size_t i = (size_t)y * width + x;
+		vf w = vf_load(W + i, width - x), k = 1 / sqrt(w * w + floor * floor);
 
-	vc_store(U + i, width - x, vc_scale(k, vc_load(U + i, width - x)));
+		vc_store(U + i, width - x, vc_scale(k, vc_load(U + i, width - x)));
+	}
 }
 
 /* to += k U in the tiles */
@@ -178,13 +192,16 @@ kernel void ptycho_add_tiles(global float2 *restrict to, global const float2 *re
 
 	if (t >= tiles)
 		return;
-	int y = tile[t].x + (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int y = tile[t].x + ROWS * (int)get_global_id(1), x = tile[t].y + VEC * (int)get_global_id(0);
+	int end = min(y + ROWS, height);
 
-	if (y >= height || x >= width)
+	if (x >= width)
 		return;
-	size_t i = (size_t)y * width + x;
+	for (; y < end; y++) {
+		size_t i = (size_t)y * width + x;
 
-	vc_store(to + i, width - x, vc_add(vc_load(to + i, width - x), vc_scale(vf_set(k), vc_load(U + i, width - x))));
+		vc_store(to + i, width - x, vc_add(vc_load(to + i, width - x), vc_scale(vf_set(k), vc_load(U + i, width - x))));
+	}
 }
 
 /* P += k g, n elements */

@@ -181,10 +181,10 @@ struct ndrange over_rows(const struct ptycho *p, double moved)
 
 struct ndrange over_tiles(const struct ptycho *p, size_t per_pixel, double moved)
 {
-	size_t columns = dev_columns(p->d, TILE);
+	size_t side = dev_columns(p->d, TILE);
 
-	return (struct ndrange){ .n = { columns, TILE, p->tiles },
-				 .local = { columns, TILE, 1 },
+	return (struct ndrange){ .n = { side, side, p->tiles },
+				 .local = { side, side, 1 },
 				 .bytes = p->tiles * TILE * TILE * per_pixel + complex_planes(p, moved) };
 }
 
@@ -266,7 +266,7 @@ int model_waves(struct ptycho *p, struct buf *probes, struct buf *object, struct
 {
 	double moved = (add ? 2 : 1) * model_waves_moved(p) + probes_moved(p, probes) + (double)p->count;
 
-	return dev_run(p->d, "ptycho_waves", over_planes(p, p->count, moved), ARG(wave), ARG(probes), ARG(object), ARG(p->window),
+	return dev_run(p->d, "ptycho_waves", over_rows(p, moved), ARG(wave), ARG(probes), ARG(object), ARG(p->window),
 		       ARG(p->par), INT(p->n), INT(p->modes), INT(p->w), INT(p->count), INT(step(p, probes)), INT(add));
 }
 
