@@ -196,14 +196,14 @@ kernel void ptycho_tile_max(global float *restrict top, global const float *rest
 			    int tiles, int height, int width)
 {
 	int t = get_global_id(0);
-	float most = 0;
+	vf most = vf_set(0);
 
 	if (t >= tiles)
 		return;
 	for (int y = tile[t].x; y < min(tile[t].x + TILE, height); y++)
-		for (int x = tile[t].y; x < min(tile[t].y + TILE, width); x++)
-			most = max(most, W[(size_t)y * width + x]);
-	top[t] = most;
+		for (int x = tile[t].y; x < min(tile[t].y + TILE, width); x += VEC)
+			most = max(most, vf_load(W + (size_t)y * width + x, width - x));
+	top[t] = vf_max(most);
 }
 
 /* g_m (+)= sum_k w_k conj(O_k) wave_km, V (+)= sum_k w_k^2 |O_k|^2; what: 1 g, 2 V, 3 both */
@@ -217,36 +217,34 @@ kernel void ptycho_gather_probe(global float2 *restrict g, global float *restric
 
 	if (x >= n || r >= n)
 		return;
-	for (int b = 0; b < count; b++) {
-		FETCH(object + (size_t)(window[b].x + r + AHEAD) * width + window[b].y + x);
-		FETCH(object + (size_t)(window[b].x + r + AHEAD) * width + window[b].y + x + 8);
-	}
-	for (int m = 0; m < modes && (what & 1); m++) {
+	vf v = vf_set(0);
+
+	if (!fresh && (what & 2))
+		v = vf_load(V + at, n - x);
+	for (int m = 0; m < ((what & 1) ? modes : 1); m++) {
 		size_t i = (size_t)m * n * n + at;
 		vc a = vc_zero();
 
-		if (!fresh)
+		if (!fresh && (what & 1))
 			a = vc_load(g + i, n - x);
 		for (int b = 0; b < count; b++) {
-			vc o = vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x);
-			vc v = vc_load(wave + (size_t)b * modes * n * n + i, n - x);
-
-			a = vc_add(a, vc_scale(vf_set(par[b].z), vc_cmul(o, v)));
-		}
-		vc_store(g + i, n - x, a);
-	}
-	if (what & 2) {
-		vf s = vf_set(0);
-
-		if (!fresh)
-			s = vf_load(V + at, n - x);
-		for (int b = 0; b < count; b++) {
+			global const float2 *from = object + (size_t)(window[b].x + r) * width + window[b].y + x;
+			vc o = vc_load(from, n - x);
 			float k = par[b].z;
 
-			s += k * k * vc_norm(vc_load(object + (size_t)(window[b].x + r) * width + window[b].y + x, n - x));
+			if (m == 0) {
+				FETCH(from + AHEAD * width);
+				FETCH(from + AHEAD * width + 8);
+				v += k * k * vc_norm(o);
+			}
+			if (what & 1)
+				a = vc_add(a, vc_scale(vf_set(k), vc_cmul(o, vc_load(wave + (size_t)b * modes * n * n + i, n - x))));
 		}
-		vf_store(V + at, n - x, s);
+		if (what & 1)
+			vc_store(g + i, n - x, a);
 	}
+	if (what & 2)
+		vf_store(V + at, n - x, v);
 }
 
 /* ---- sub-pixel shifts, exp(-+ 2 pi i (f_y u + f_x v)) in Fourier space */
