@@ -21,20 +21,14 @@ static char *folder_of(const struct job *j)
 	return mem_printf("%s.ckpt", j->output);
 }
 
-/* A folder with files only. */
+/* A folder with files only; asks for no memory, which may end the program. */
 static void remove_folder(const char *path)
 {
 	DIR *d = opendir(path);
 
-	for (struct dirent *e; d && (e = readdir(d));) {
-		char *file;
-
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		file = mem_printf("%s/%s", path, e->d_name);
-		unlink(file);
-		free(file);
-	}
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			unlinkat(dirfd(d), e->d_name, 0);
 	if (d)
 		closedir(d);
 	rmdir(path);
@@ -83,21 +77,31 @@ static int sync_folder(const char *path)
 	return rc != 0 && fd >= 0 && (why == EINVAL || why == EROFS) ? 0 : rc;
 }
 
-/* The new folder takes the place of the old one, if there is one, at once.  The old one stays where the new one is not safe on disk. */
-static int put_in_place(const char *made, const char *place)
+/* 0 or -1 with errno; made then holds the old one, if there is one */
+static int exchange(const char *made, const char *place)
 {
-	if (sync_folder(made) != 0)
-		return error("'%s': cannot write: %s", place, strerror(errno));
-	if (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE) == 0) {
-		remove_folder(made);
+	if (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE) == 0)
 		return 0;
-	}
 	if (errno !=
 	    ENOENT) /* a file system without the exchange: an instant without a checkpoint */
 		remove_folder(place);
-	if (rename(made, place) == 0)
-		return 0;
-	return error("'%s': cannot write: %s", place, strerror(errno));
+	return rename(made, place);
+}
+
+/* The new folder takes the place of the old one, if there is one, at once.  The old one stays where the new one is not safe on disk. */
+static int put_in_place(const char *made, const char *place, struct out_guard *const guards[], size_t n)
+{
+	int rc = sync_folder(made);
+
+	if (rc == 0) {
+		out_hold(guards, n);
+		rc = exchange(made, place);
+		int why = errno;
+
+		out_let(guards, n);
+		errno = why;
+	}
+	return rc == 0 ? 0 : error("'%s': cannot write: %s", place, strerror(errno));
 }
 
 /* ---- saving */
@@ -183,36 +187,32 @@ enum { FILES = sizeof files / sizeof files[0] };
 int checkpoint_save(const struct job *j, struct chain_point *at, const struct csv_line *log)
 {
 	char *place = folder_of(j), *made = template_of(place), *state;
-	struct out_guard *folder, *inside[FILES] = { NULL };
+	struct out_guard *guard[1 + FILES] = { NULL }; /* of the folder, then its files */
 	int rc = 0;
 
 	state = mem_printf("{\"iteration\": %ld, \"stage\": %zu, \"engine\": \"%s\"}\n",
 			   at->p->iteration, at->stage, at->s->engine->name);
 	remove_leftovers(place);
-	folder = out_folder(place, made);
-	for (int i = 0; folder && rc == 0 && i < FILES; i++) {
+	guard[0] = out_folder(place, made);
+	for (int i = 0; guard[i] && i < FILES; i++) {
 		char *path = mem_printf("%s/%s", made, files[i]);
 
-		inside[i] = out_inside(path);
-		rc = inside[i] ? 0 : -1;
+		guard[1 + i] = out_inside(path);
 		free(path);
 	}
-	if (!folder || rc != 0) {
+	if (!guard[FILES]) {
 		rc = -1;
 		goto done;
 	}
 	chmod(made, 0755);
 	rc = save_arrays(made, j, at) != 0 || save_text(made, files[1], state, strlen(state)) != 0 ||
 	     save_text(made, files[2], log->text ? log->text : "", log->len) != 0 ||
-	     put_in_place(made, place) != 0 ? -1 : 0;
-	if (rc != 0)
-		remove_folder(made);
+	     put_in_place(made, place, guard, 1 + FILES) != 0 ? -1 : 0;
 done:
-	for (int i = 0; i < FILES; i++)
-		out_release(inside[i]);
-	if (folder && rc != 0)
-		rmdir(made);
-	out_release(folder);
+	if (guard[0])
+		remove_folder(made); /* what is left of this one, or the old one */
+	for (int i = 0; i <= FILES; i++)
+		out_release(guard[i]);
 	free(state);
 	free(made);
 	free(place);

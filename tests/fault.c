@@ -413,6 +413,11 @@ int unlink(const char *path)
 	return FAILS(UNLINK) ? -1 : NEXT(unlink)(path);
 }
 
+int unlinkat(int folder, const char *path, int flags)
+{
+	return FAILS(UNLINK) ? -1 : NEXT(unlinkat)(folder, path, flags);
+}
+
 int rmdir(const char *path)
 {
 	return FAILS(UNLINK) ? -1 : NEXT(rmdir)(path);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,83 @@ static void test_folder(int sig)
 	ok(sig ? WIFSIGNALED(status) && WTERMSIG(status) == sig : status == 0,
 	   "a program with a folder of temporaries ends");
 	ok(entries() == 1, "%s removes it, too", sig ? "SIGTERM" : "exit");
+}
+
+static char inside[64];
+
+static void *make_again(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		FILE *f = fopen(inside, "w");
+
+		if (f)
+			fclose(f);
+	}
+	return NULL;
+}
+
+/* A program ends while its other thread goes on making a file in the folder. */
+static void test_folder_filled_meanwhile(void)
+{
+	int left = 0;
+
+	for (int i = 0; i < 100; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			char name[] = "f.XXXXXX";
+			pthread_t t;
+
+			out_folder("f", name);
+			snprintf(inside, sizeof inside, "%s/in", name);
+			if (!out_inside(inside) || pthread_create(&t, NULL, make_again, NULL) != 0)
+				_exit(3);
+			usleep(500);
+			exit(0);
+		}
+		waitpid(pid, NULL, 0);
+		left += entries() != 1;
+	}
+	ok(left == 0, "a folder that another thread goes on filling is removed at exit (%d of 100 left)", left);
+}
+
+static void *rename_slowly(void *arg)
+{
+	struct out_guard *const *g = arg;
+
+	out_hold(g, 2);
+	usleep(50000);
+	if (rename(inside, "kept") != 0)
+		_exit(4);
+	out_let(g, 2);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A program ends while another thread gives a file its name. */
+static void test_hold(void)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		char name[] = "f.XXXXXX";
+		struct out_guard *g[2];
+		pthread_t t;
+
+		g[0] = out_folder("f", name);
+		snprintf(inside, sizeof inside, "%s/in", name);
+		g[1] = out_inside(inside);
+		fclose(fopen(inside, "w"));
+		if (!g[1] || pthread_create(&t, NULL, rename_slowly, g) != 0)
+			_exit(3);
+		usleep(10000);
+		exit(0);
+	}
+	waitpid(pid, &status, 0);
+	ok(status == 0 && unlink("kept") == 0 && entries() == 1, "what is held is not removed before it is let go (status %x)", (unsigned)status);
 }
 
 /* A killed child's temporary goes, an open one and what only looks like one stay. */
@@ -373,6 +451,8 @@ int main(int argc, char **argv)
 	test_signal(SIGPIPE, "SIGPIPE");
 	test_folder(SIGTERM);
 	test_folder(0);
+	test_folder_filled_meanwhile();
+	test_hold();
 	test_sweep();
 	test_sweep_meanwhile();
 	test_exit();

@@ -17,6 +17,7 @@ const char *program_name = "scopeline";
 enum verbosity verbosity = NORMAL;
 
 static atomic_bool dying;
+static _Thread_local bool dies; /* this is the thread that does */
 
 /* Whatever other threads come to meanwhile, the status is the one of die. */
 static void leave_it_to_die(void)
@@ -70,10 +71,13 @@ static void say(const char *kind, const char *fmt, va_list ap)
 	put(line, len);
 }
 
+/* What another thread comes to once the program dies, say that its temporaries are gone, is not what happened. */
 int error(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (atomic_load(&dying) && !dies)
+		return -1;
 	va_start(ap, fmt);
 	say("", fmt, ap);
 	va_end(ap);
@@ -123,12 +127,13 @@ void die(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	va_start(ap, fmt);
-	say("", fmt, ap);
-	va_end(ap);
 	if (atomic_exchange(&dying, true))
 		for (;;)
 			pause();
+	dies = true;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
 #ifdef __SANITIZE_ADDRESS__
 	__lsan_do_leak_check();
 #endif

@@ -44,8 +44,24 @@ struct out {
 	FILE *file;
 };
 
+/* Folders, now that their files are gone; false: another thread has made one of the files meanwhile, which is removed too. */
+static bool folders_removed(void)
+{
+	bool removed = true;
+
+	for (int i = 0; i < SLOTS; i++)
+		if (atomic_load(&slots[i].state) == DYING && rmdir(slots[i].path) != 0 && (errno == ENOTEMPTY || errno == EEXIST))
+			removed = false;
+	for (int i = 0; i < SLOTS && !removed; i++)
+		if (atomic_load(&slots[i].state) == DYING)
+			unlink(slots[i].path);
+	return removed;
+}
+
 static void remove_temporaries(void)
 {
+	int tries = 64; /* of files that are in no slot a folder keeps some */
+
 	atomic_store(&dying, 1);
 	for (int i = 0; i < SLOTS; i++) {
 		int armed = ARMED;
@@ -55,9 +71,8 @@ static void remove_temporaries(void)
 		if (atomic_compare_exchange_strong(&slots[i].state, &armed, DYING))
 			unlink(slots[i].path);
 	}
-	for (int i = 0; i < SLOTS; i++) /* folders, now that their files are gone */
-		if (atomic_load(&slots[i].state) == DYING)
-			rmdir(slots[i].path);
+	while (!folders_removed() && --tries > 0)
+		;
 }
 
 /* What was there before: the default, or a handler that a library put there (LLVM does, under PoCL, when a
@@ -279,6 +294,32 @@ void out_release(struct out_guard *g)
 {
 	if (g)
 		slot_release(g);
+}
+
+static _Thread_local sigset_t unheld;
+
+void out_hold(struct out_guard *const g[], size_t n)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &unheld);
+	for (size_t i = 0; i < n; i++) {
+		int armed = ARMED;
+
+		if (atomic_compare_exchange_strong(&g[i]->state, &armed, TAKEN))
+			continue;
+		while (i-- > 0)
+			atomic_store(&g[i]->state, ARMED);
+		wait_for_the_end();
+	}
+}
+
+void out_let(struct out_guard *const g[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		atomic_store(&g[i]->state, ARMED);
+	pthread_sigmask(SIG_SETMASK, &unheld, NULL);
 }
 
 /* A file without a name, in the folder for temporaries. */

@@ -36,6 +36,9 @@ void out_sweep(const char *path);
 struct out_guard *out_folder(const char *target, char *name);
 /* A file in it, which is yet to be made, goes before.  NULL after reporting. */
 struct out_guard *out_inside(const char *path);
+/* Between the two nothing of them is removed: who ends the program waits.  For a rename, which must not find them half removed. */
+void out_hold(struct out_guard *const g[], size_t n);
+void out_let(struct out_guard *const g[], size_t n);
 /* The file or folder is the caller's from now on, or is gone.  Fine on NULL. */
 void out_release(struct out_guard *g);
 
