@@ -227,19 +227,7 @@ kernel void ptycho_gather_probe(global float2 *restrict g, global float *restric
 
 		if (!fresh && (what & 1))
 			a = vc_load(g + i, n - x);
-		for (int b = 0; b < count; b++) {
-			global const float2 *from = object + (size_t)(window[b].x + r) * width + window[b].y + x;
-			vc o = vc_load(from, n - x);
-			float k = par[b].z;
-
-			if (m == 0) {
-				FETCH(from + AHEAD * width);
-				FETCH(from + AHEAD * width + 8);
-				v += k * k * vc_norm(o);
-			}
-			if (what & 1)
-				a = vc_add(a, vc_scale(vf_set(k), vc_cmul(o, vc_load(wave + (size_t)b * modes * n * n + i, n - x))));
-		}
+		a = gather_probe(a, &v, object, wave, window, par, r, x, m, n, modes, width, count, what & 1);
 		if (what & 1)
 			vc_store(g + i, n - x, a);
 	}

@@ -100,20 +100,9 @@ kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict
 
 	for (int m = 0; m < modes; m++) {
 		size_t i = (size_t)m * n * n + at;
-		vc g = vc_zero(), old = vc_load(probe + i, n - x);
+		vc old = vc_load(probe + i, n - x);
+		vc g = gather_probe(vc_zero(), &v, object, wave, window, par, r, x, m, n, modes, width, count, 1);
 
-		for (int b = 0; b < count; b++) {
-			global const float2 *from = object + (size_t)(window[b].x + r) * width + window[b].y + x;
-			vc o = vc_load(from, n - x);
-			float w = par[b].z;
-
-			if (m == 0) {
-				FETCH(from + AHEAD * width);
-				FETCH(from + AHEAD * width + 8);
-				v += w * w * vc_norm(o);
-			}
-			g = vc_add(g, vc_scale(vf_set(w), vc_cmul(o, vc_load(wave + (size_t)b * modes * n * n + i, n - x))));
-		}
 		if (m == 0) {
 			k = 1 / CHOOSE(v + c > 0, v + c, vf_set(1));
 			vf_store(dP + at, n - x, vf_load(dP + at, n - x) + v);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,7 @@ static void test_folder(int sig)
 }
 
 static char inside[64];
+static sem_t held;
 
 static void *make_again(void *unused)
 {
@@ -224,6 +226,7 @@ static void *rename_slowly(void *arg)
 	struct out_guard *const *g = arg;
 
 	out_hold(g, 2);
+	sem_post(&held);
 	usleep(50000);
 	if (rename(inside, "kept") != 0)
 		_exit(4);
@@ -248,9 +251,10 @@ static void test_hold(void)
 		snprintf(inside, sizeof inside, "%s/in", name);
 		g[1] = out_inside(inside);
 		fclose(fopen(inside, "w"));
+		sem_init(&held, 0, 0);
 		if (!g[1] || pthread_create(&t, NULL, rename_slowly, g) != 0)
 			_exit(3);
-		usleep(10000);
+		sem_wait(&held);
 		exit(0);
 	}
 	waitpid(pid, &status, 0);
