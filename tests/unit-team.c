@@ -1,6 +1,7 @@
 /* base/team.h: every index once, whoever calls and from where. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/team.h"
 #include "tests/tap.h"
@@ -53,6 +54,38 @@ static void *call_often(void *unused)
 	return (void *)bad;
 }
 
+static void add_harmonic(const void *context, size_t from, size_t to, double *sum)
+{
+	const double *scale = context;
+
+	for (size_t i = from; i < to; i++) {
+		sum[0] += *scale / (double)(i + 1);
+		sum[1] += 1;
+	}
+}
+
+/* Sums that rounding makes depend on their order. */
+static void additions(void)
+{
+	static const size_t n[] = { 0, 1, TEAM_PIECE, TEAM_PIECE + 1, 20 * TEAM_PIECE + 77 };
+	double scale = 3;
+
+	for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
+		double one[2], sum[2];
+		bool same = true;
+
+		team_set_size(1);
+		team_add(n[i], 2, add_harmonic, &scale, one);
+		for (int threads = 2; threads <= 5; threads++) {
+			team_set_size(threads);
+			team_add(n[i], 2, add_harmonic, &scale, sum);
+			same &= memcmp(one, sum, sizeof sum) == 0;
+		}
+		ok(same && one[1] == (double)n[i], "%zu numbers: the same sum with any number of threads", n[i]);
+	}
+	team_set_size(0);
+}
+
 int main(void)
 {
 	static struct count nested[9];
@@ -82,5 +115,6 @@ int main(void)
 		good &= !bad;
 	}
 	ok(good, "loops of %d callers at a time", THREADS);
+	additions();
 	return done_testing();
 }

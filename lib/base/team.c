@@ -5,16 +5,28 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/mem.h"
+
+enum { LINGER = 200000, /* nanoseconds */ SHARES = 64 };
+
+/* Indices that one thread takes first; each on its own cache line. */
+struct share {
+	_Alignas(64) atomic_size_t next;
+	size_t end;
+};
 
 /* A loop under way, on its caller's stack. */
 struct job {
 	void (*task)(void *, size_t, int);
 	void *context;
-	size_t n;
-	atomic_size_t next;
-	int places, joined, active;	/* helpers wanted, come so far, at work now */
+	struct share share[SHARES];
+	int shares;
+	int places, joined;	/* helpers wanted, come so far */
+	atomic_uint active;	/* at work now */
 	pthread_cond_t left;
 	struct job *after;
 };
@@ -23,35 +35,50 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static struct job *jobs;
 static atomic_uint posted;	/* loops so far */
-enum { LINGER = 200000 };	/* nanoseconds */
 static int helpers;	/* threads started */
 
+/* A thread's own share, then what the others have left: what the same thread wrote in the loop before is still in its cache. */
 static void take_part(struct job *j, int member)
 {
 	size_t i;
 
-	while ((i = atomic_fetch_add(&j->next, 1)) < j->n)
-		j->task(j->context, i, member);
+	for (int k = 0; k < j->shares; k++) {
+		struct share *s = &j->share[(member + k) % j->shares];
+
+		while ((i = atomic_fetch_add(&s->next, 1)) < s->end)
+			j->task(j->context, i, member);
+	}
+}
+
+static bool has_work(struct job *j)
+{
+	for (int k = 0; k < j->shares; k++)
+		if (atomic_load(&j->share[k].next) < j->share[k].end)
+			return true;
+	return false;
 }
 
 static struct job *open_job(void)
 {
 	for (struct job *j = jobs; j; j = j->after)
-		if (j->joined < j->places && atomic_load(&j->next) < j->n)
+		if (j->joined < j->places && has_work(j))
 			return j;
 	return NULL;
 }
 
-/* Looks for work for a while, at anybody's bidding, before it sleeps: to wake a processor takes longer than many loops. */
-static void linger(unsigned seen)
+/* Waits for a while, at anybody's bidding, until the number is another, before it sleeps: to wake a processor takes longer than many loops. */
+static bool linger(const atomic_uint *number, unsigned seen)
 {
 	struct timespec start, t;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
+		if (atomic_load(number) != seen)
+			return true;
 		sched_yield();
 		clock_gettime(CLOCK_MONOTONIC, &t);
-	} while (atomic_load(&posted) == seen && 1000000000 * (t.tv_sec - start.tv_sec) + t.tv_nsec - start.tv_nsec < LINGER);
+	} while (1000000000 * (t.tv_sec - start.tv_sec) + t.tv_nsec - start.tv_nsec < LINGER);
+	return false;
 }
 
 static void *help(void *unused)
@@ -67,7 +94,7 @@ static void *help(void *unused)
 		if (!j && atomic_load(&posted) != seen) {
 			seen = atomic_load(&posted);
 			pthread_mutex_unlock(&lock);
-			linger(seen);
+			linger(&posted, seen);
 			pthread_mutex_lock(&lock);
 			continue;
 		}
@@ -76,11 +103,11 @@ static void *help(void *unused)
 			continue;
 		}
 		member = ++j->joined;
-		j->active++;
+		atomic_fetch_add(&j->active, 1);
 		pthread_mutex_unlock(&lock);
 		take_part(j, member);
 		pthread_mutex_lock(&lock);
-		if (--j->active == 0)
+		if (atomic_fetch_sub(&j->active, 1) == 1)
 			pthread_cond_signal(&j->left);
 	}
 	return NULL;
@@ -118,8 +145,9 @@ int team_size(void)
 
 void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int member), void *context)
 {
-	struct job j = { .task = task, .context = context, .n = n, .left = PTHREAD_COND_INITIALIZER };
+	struct job j = { .task = task, .context = context, .left = PTHREAD_COND_INITIALIZER };
 	struct job **at;
+	unsigned active;
 
 	if (threads == 0)
 		threads = team_size();
@@ -131,6 +159,11 @@ void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int m
 		return;
 	}
 	j.places = threads - 1;
+	j.shares = threads < SHARES ? threads : SHARES;
+	for (int k = 0; k < j.shares; k++) {
+		j.share[k].next = n * (size_t)k / (size_t)j.shares;
+		j.share[k].end = n * (size_t)(k + 1) / (size_t)j.shares;
+	}
 	pthread_mutex_lock(&lock);
 	while (helpers < j.places && start_helper())
 		helpers++;
@@ -147,8 +180,73 @@ void team_run(int threads, size_t n, void (*task)(void *context, size_t i, int m
 	for (at = &jobs; *at != &j; at = &(*at)->after)
 		;
 	*at = j.after;
-	while (j.active > 0)
+	pthread_mutex_unlock(&lock);
+	while ((active = atomic_load(&j.active)) > 0 && linger(&j.active, active))
+		;
+	pthread_mutex_lock(&lock);
+	while (atomic_load(&j.active) > 0)
 		pthread_cond_wait(&j.left, &lock);
 	pthread_mutex_unlock(&lock);
 	pthread_cond_destroy(&j.left);
+}
+
+static size_t pieces(size_t n)
+{
+	return (n + TEAM_PIECE - 1) / TEAM_PIECE;
+}
+
+static size_t end_of(size_t piece, size_t n)
+{
+	size_t end = (piece + 1) * TEAM_PIECE;
+
+	return end < n ? end : n;
+}
+
+struct whole {
+	size_t n;
+	void (*part)(void *, size_t, size_t);
+	void *context;
+};
+
+static void run_piece(void *context, size_t i, int member)
+{
+	struct whole *w = context;
+
+	(void)member;
+	w->part(w->context, i * TEAM_PIECE, end_of(i, w->n));
+}
+
+void team_pieces(size_t n, void (*part)(void *context, size_t from, size_t to), void *context)
+{
+	struct whole w = { n, part, context };
+
+	team_run(0, pieces(n), run_piece, &w);
+}
+
+struct addition {
+	size_t n;
+	void (*part)(const void *, size_t, size_t, double *);
+	const void *context;
+	double (*sum)[TEAM_SUMS];
+};
+
+static void add_piece(void *context, size_t i, int member)
+{
+	struct addition *a = context;
+
+	(void)member;
+	a->part(a->context, i * TEAM_PIECE, end_of(i, a->n), a->sum[i]);
+}
+
+void team_add(size_t n, int sums, void (*part)(const void *context, size_t from, size_t to, double *sum), const void *context, double *total)
+{
+	struct addition a = { n, part, context, mem_new(pieces(n), sizeof *a.sum) };
+
+	team_run(0, pieces(n), add_piece, &a);
+	for (int s = 0; s < sums; s++) {
+		total[s] = 0;
+		for (size_t i = 0; i < pieces(n); i++)
+			total[s] += a.sum[i][s];
+	}
+	free(a.sum);
 }
