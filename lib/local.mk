@@ -13,6 +13,7 @@ libscopeline_a_SOURCES += lib/base/team.c lib/base/team.h
 libscopeline_a_SOURCES += lib/dev/dev.c lib/dev/dev.h lib/dev/internal.h
 libscopeline_a_SOURCES += lib/dev/buf.c
 libscopeline_a_SOURCES += lib/dev/launch.c lib/dev/clsrc.h
+libscopeline_a_SOURCES += lib/dev/parts.c
 libscopeline_a_SOURCES += lib/dev/clerror.c
 libscopeline_a_SOURCES += lib/dev/profile.c
 libscopeline_a_SOURCES += lib/math/optim.c lib/math/optim.h

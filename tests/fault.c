@@ -507,6 +507,11 @@ cl_mem clCreateBuffer(cl_context context, cl_mem_flags flags, size_t n, void *ho
 	return NULL;
 }
 
+void *clSVMAlloc(cl_context context, cl_svm_mem_flags flags, size_t n, cl_uint align)
+{
+	return no_memory(n, BACK) ? NULL : NEXT(clSVMAlloc)(context, flags, n, align);
+}
+
 cl_int clEnqueueNDRangeKernel(cl_command_queue q, cl_kernel k, cl_uint dim, const size_t *offset,
 			      const size_t *global, const size_t *local, cl_uint n,
 			      const cl_event *wait, cl_event *event)

@@ -199,7 +199,7 @@ EXTRA_DIST += tests/fault.c tests/faults.sh tests/faultlists.sh
 check_DATA += tests/fault.so
 CLEANFILES += tests/fault.so
 tests/fault.so: tests/fault.c tests/$(am__dirstamp)
-	$(AM_V_CC)$(CC) $(DEFS) -D_GNU_SOURCE $(OPENCL_CFLAGS) -DCL_TARGET_OPENCL_VERSION=120 -std=c11 -Wall -Wextra -Wshadow $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/fault.c -ldl
+	$(AM_V_CC)$(CC) $(DEFS) -D_GNU_SOURCE $(OPENCL_CFLAGS) -DCL_TARGET_OPENCL_VERSION=200 -std=c11 -Wall -Wextra -Wshadow $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/fault.c -ldl
 TOOL_TESTS += tests/t4620-ptycho-regular.t
 TOOL_TESTS += tests/t4630-ptycho-list.t
 TOOL_TESTS += tests/t4640-ptycho-modes.t

@@ -14,6 +14,14 @@ done
 ok 'an index, a kind and a part of a name choose' \
 	'tiltrecon --config pheno --device cpu -o cpu.tif stack.tif && index=$(tiltrecon --device list | awk "/pthread/ { print \$1; exit }") && tiltrecon --config pheno --device "$index" -o index.tif stack.tif &&
 	 tiltrecon --config pheno --device PThread -o name.tif stack.tif && same index.tif name.tif'
+ok 'kernels on the own threads, 1, 2 or 5 of them, and on those of PoCL: the same pixels' '
+	for given in "basic --threads 1" "basic --threads 2" "basic --threads 5" "pthread --threads 1" "pthread --threads 2"; do
+		tiltrecon --config pheno --optimize bfgs --iters 2 --device $given -o "${given// /}.tif" stack.tif && tiffdiff -t 0 basic--threads1.tif "${given// /}.tif" || exit
+	done'
+ok 'up to 8 threads run kernels themselves, more leave it to PoCL; $POCL_DEVICES has a say' '
+	unset SCOPELINE_DEVICE
+	tiltrecon --config pheno -v --threads 8 -o x.tif stack.tif && says "device .*: basic" && tiltrecon --config pheno -v --threads 9 -o x.tif stack.tif && says "device .*: pthread" &&
+	export POCL_DEVICES=pthread && tiltrecon --config pheno -v --threads 2 -o x.tif stack.tif && says "device .*: pthread"'
 ok 'a name that no device has exits 1 and points to the list' 'exits 1 tiltrecon --config pheno --device warp-core -o x.tif stack.tif && says warp-core && says "device list"'
 ok 'an index beyond the table exits 1'                        'exits 1 tiltrecon --config pheno --device 99 -o x.tif stack.tif && says 99'
 ok '$SCOPELINE_DEVICE is the default'                         'SCOPELINE_DEVICE=warp-core exits 1 tiltrecon --config pheno -o x.tif stack.tif && says warp-core'

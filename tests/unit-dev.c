@@ -135,6 +135,11 @@ static const char kernels[] =
 	"{\n"
 	"	int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);\n"
 	"	if (x < nx && y < ny && z < nz) a[(z * ny + y) * nx + x] += 1 + x + 100 * y + 10000 * z;\n"
+	"}\n"
+	"kernel void double_it(global int *a, int nx, int ny, int nz)\n"
+	"{\n"
+	"	int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);\n"
+	"	if (x < nx && y < ny && z < nz) a[(z * ny + y) * nx + x] *= 2;\n"
 	"}\n";
 
 static bool launch_ranges(struct dev *d)
@@ -150,6 +155,113 @@ static bool launch_ranges(struct dev *d)
 	buf_unmap(a);
 	buf_free(a);
 	return good;
+}
+
+/* Whether kernel "place" has been run once over each item of nx x ny x nz, and over none beyond; zeroes them. */
+static bool placed(struct buf *a, int nx, int ny, int nz)
+{
+	int *p = buf_map(a, MAP_READ | MAP_WRITE), n = nx * ny * nz;
+	bool good = p[n] == 0;
+
+	for (int i = 0; i < n; i++) {
+		good &= p[i] == 1 + i % nx + 100 * (i / nx % ny) + 10000 * (i / nx / ny);
+		p[i] = 0;
+	}
+	buf_unmap(a);
+	return good;
+}
+
+/* Ranges whose parts along any axis are of many sizes, one after the other, by several threads: PoCL 3.1 would abort if they were launched as they come. */
+static void ranges_by_threads(void)
+{
+	static const int n[][3] = { { 1, 1, 1 }, { 64, 1, 1 }, { 65, 1, 1 }, { 4000, 1, 1 }, { 3, 100, 1 }, { 100, 3, 1 }, { 3, 7, 1 },
+				    { 5, 61, 1 }, { 1, 1, 9 }, { 70, 3, 5 }, { 2, 200, 7 }, { 1, 2, 1 } };
+	enum { SHAPES = sizeof n / sizeof *n, ROUNDS = 30 };
+
+	for (int threads = 1; threads <= 5; threads++) {
+		struct dev *d = open_cpu(threads, 0, NULL);
+		struct buf *a = buf_new(d, 5000 * 4);
+		bool good = dev_load_text(d, "test", kernels) == 0 && buf_zero(a) == 0;
+
+		for (int round = 0; round < ROUNDS; round++)
+			for (int i = 0; i < SHAPES; i++) {
+				const int *m = n[(i * (1 + round % 11)) % SHAPES];
+				struct ndrange r = { .n = { (size_t)m[0], (size_t)m[1], (size_t)m[2] }, .bytes = (size_t)round << 20 };
+
+				if (round % 3 == 1)
+					memcpy(r.local, (size_t[]){ 2, 4, 1 }, sizeof r.local);
+				good &= dev_run(d, "place", r, ARG(a), INT(m[0]), INT(m[1]), INT(m[2])) == 0 && placed(a, m[0], m[1], m[2]);
+			}
+		ok(good, "%d threads: %d ranges, each item once", threads, ROUNDS * SHAPES);
+		buf_free(a);
+		dev_free(d);
+	}
+}
+
+/* Two ranges whose parts have 30 and 30, and 30 and 31 rows: the small part could use what PoCL compiled for the range before. */
+static void ranges_of_two_forms(void)
+{
+	struct dev *d = open_cpu(2, 0, NULL);
+	struct buf *a = buf_new(d, 5 * 61 * 4 + 4);
+	bool good = dev_load_text(d, "test", kernels) == 0 && buf_zero(a) == 0;
+
+	for (int round = 0; round < 2000; round++) {
+		int ny = 60 + round % 2;
+
+		good &= dev_run(d, "place", NDRANGE2(5, (size_t)ny), ARG(a), INT(5), INT(ny), INT(1)) == 0 && placed(a, 5, ny, 1);
+	}
+	ok(good, "two ranges in turn, 2000 times");
+	buf_free(a);
+	dev_free(d);
+}
+
+struct layered {
+	struct dev *d;
+	struct buf *a;
+	int nz, layers;	/* dev_layers has so many, of nz / layers each */
+	int rc;
+};
+
+/* Adds twice: the second time what it finds is this thread's own. */
+static int place_layers(void *context)
+{
+	struct layered *l = context;
+	size_t n[3] = { 6, 5, (size_t)l->nz };
+	struct ndrange r = { .n = { n[0], n[1], n[2] } };
+
+	if (dev_run(l->d, "place", r, ARG(l->a), INT(6), INT(5), INT(l->nz)) != 0 ||
+	    dev_run(l->d, "double_it", r, ARG(l->a), INT(6), INT(5), INT(l->nz)) != 0)
+		return -1;
+	return l->rc;
+}
+
+static void layers(void)
+{
+	for (int threads = 1; threads <= 4; threads++) {
+		struct dev *d = open_cpu(threads, 0, NULL);
+		struct buf *a = buf_new(d, 6 * 5 * 40 * 4);
+		struct layered l = { .d = d, .a = a };
+		bool good = dev_load_text(d, "test", kernels) == 0;
+
+		for (l.layers = 1; l.layers <= 13; l.layers++)
+			for (int each = 1; each <= 3; each++) {
+				const int *p;
+
+				l.nz = l.layers * each;
+				good &= buf_zero(a) == 0 && dev_layers(d, (size_t)l.layers, place_layers, &l) == 0;
+				p = buf_map(a, MAP_READ);
+				for (int i = 0; i < 6 * 5 * 40; i++)
+					good &= p[i] == (i < 30 * l.nz ? 2 * (1 + i % 6 + 100 * (i / 6 % 5) + 10000 * (i / 30)) : 0);
+				buf_unmap(a);
+			}
+		ok(good, "%d threads: launches by layers run once over each of theirs, one after the other", threads);
+		l = (struct layered){ .d = d, .a = a, .nz = 8, .layers = 8, .rc = -1 };
+		ok(dev_layers(d, 8, place_layers, &l) == -1, "%d threads: what fails in one layer fails in all", threads);
+		ok(buf_zero(a) == 0 && dev_run(d, "place", NDRANGE3(7, 5, 3), ARG(a), INT(7), INT(5), INT(3)) == 0 && placed(a, 7, 5, 3),
+		   "%d threads: a launch thereafter is whole", threads);
+		buf_free(a);
+		dev_free(d);
+	}
 }
 
 static void refused_launches(struct dev *d, struct buf *a)
@@ -392,6 +504,9 @@ int main(void)
 	memory_sizes();
 	buffers();
 	launches();
+	ranges_by_threads();
+	ranges_of_two_forms();
+	layers();
 	kept_binaries();
 	floats();
 	profile();

@@ -6,20 +6,37 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 
 /* Memory of a CPU device: pages from 2 MiB on, huge where the kernel gives them (first touch is
  * then 10 times cheaper). */
 static const size_t huge = (size_t)2 << 20;
 
+static void *aligned(struct buf *b, size_t align)
+{
+	void *p = NULL;
+
+	if (b->d->pointers) { /* OpenCL aligns less */
+		b->svm = clSVMAlloc(b->d->context, CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER, b->host_bytes + align, 0);
+		return b->svm ? (char *)b->svm + (align - (uintptr_t)b->svm % align) : NULL;
+	}
+	return posix_memalign(&p, align, b->host_bytes) == 0 ? p : NULL;
+}
+
+static void free_host(struct buf *b)
+{
+	if (b->svm)
+		clSVMFree(b->d->context, b->svm);
+	else
+		free(b->host);
+}
+
 static int host_memory(struct buf *b)
 {
-	size_t align = b->bytes < huge ? 4096 : huge;
-
 	b->host_bytes = (b->bytes + 4095) / 4096 * 4096;
-	if (posix_memalign(&b->host, align, b->host_bytes) != 0) {
-		b->host = NULL;
+	b->host = aligned(b, b->bytes < huge ? 4096 : huge);
+	if (!b->host)
 		return error("'%s': cannot allocate %zu bytes", b->d->name, b->bytes);
-	}
 	if (b->bytes >= huge)
 		madvise(b->host, b->host_bytes, MADV_HUGEPAGE);
 	return 0;
@@ -57,7 +74,7 @@ struct buf *buf_new(struct dev *d, size_t bytes)
 	d->used += bytes;
 	return b;
 failed:
-	free(b->host);
+	free_host(b);
 	free(b);
 	return NULL;
 }
@@ -71,7 +88,7 @@ void buf_free(struct buf *b)
 	dev_finish(b->d); /* a launch may still use the host memory */
 	clReleaseMemObject(b->mem);
 	b->d->used -= b->bytes;
-	free(b->host);
+	free_host(b);
 	free(b);
 }
 
@@ -87,6 +104,26 @@ static int check_range(const struct buf *b, size_t offset, size_t bytes)
 	return 0;
 }
 
+struct copy {
+	char *to;
+	const char *from;
+};
+
+static void copy_words(void *context, size_t from, size_t to)
+{
+	struct copy *c = context;
+
+	memcpy(c->to + 8 * from, c->from + 8 * from, 8 * (to - from));
+}
+
+static void copy(void *to, const void *from, size_t bytes)
+{
+	struct copy c = { to, from };
+
+	team_pieces(bytes / 8, copy_words, &c);
+	memcpy(c.to + bytes / 8 * 8, c.from + bytes / 8 * 8, bytes % 8);
+}
+
 int buf_write(struct buf *b, size_t offset, const void *host, size_t bytes)
 {
 	double t = profile_begin();
@@ -99,7 +136,7 @@ int buf_write(struct buf *b, size_t offset, const void *host, size_t bytes)
 	if (b->d->shared) {
 		if (dev_finish(b->d) != 0)
 			return -1;
-		memcpy((char *)b->host + offset, host, bytes);
+		copy((char *)b->host + offset, host, bytes);
 	} else {
 		e = clEnqueueWriteBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
 	}
@@ -123,7 +160,7 @@ int buf_read(struct buf *b, size_t offset, void *host, size_t bytes)
 		return -1;
 	t = profile_begin();
 	if (b->d->shared)
-		memcpy(host, (const char *)b->host + offset, bytes);
+		copy(host, (const char *)b->host + offset, bytes);
 	else
 		e = clEnqueueReadBuffer(b->d->queue, b->mem, CL_TRUE, offset, bytes, host, 0, NULL, NULL);
 	if (e != CL_SUCCESS)
@@ -132,20 +169,26 @@ int buf_read(struct buf *b, size_t offset, void *host, size_t bytes)
 	return 0;
 }
 
+static void zero(void *context, size_t from, size_t to)
+{
+	memset((char *)context + 8 * from, 0, 8 * (to - from));
+}
+
 int buf_zero(struct buf *b)
 {
-	unsigned char zero = 0;
+	unsigned char none = 0;
 	cl_int e;
 
 	if (b->d->cpu) {
-		void *p = buf_map(b, MAP_DISCARD);
+		char *p = buf_map(b, MAP_DISCARD);
 
 		if (!p)
 			return -1;
-		memset(p, 0, b->bytes);
+		team_pieces(b->bytes / 8, zero, p);
+		memset(p + b->bytes / 8 * 8, 0, b->bytes % 8);
 		return buf_unmap(b);
 	}
-	e = clEnqueueFillBuffer(b->d->queue, b->mem, &zero, 1, 0, b->bytes, 0, NULL, NULL);
+	e = clEnqueueFillBuffer(b->d->queue, b->mem, &none, 1, 0, b->bytes, 0, NULL, NULL);
 	b->d->busy = true;
 	return e == CL_SUCCESS ? 0 : cl_failed(b->d->name, "clEnqueueFillBuffer", e);
 }

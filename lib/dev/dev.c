@@ -17,6 +17,8 @@
 	"no OpenCL device found, expected one: install pocl-opencl-icd (any CPU) or the driver "   \
 	"of your GPU"
 
+enum { OWN_THREADS = 8 }; /* the most that run kernels without PoCL's threads */
+
 /* One row of --device list. */
 struct entry {
 	cl_platform_id platform;
@@ -101,15 +103,27 @@ static void entries_free(struct entry *e, size_t n)
 	free(e);
 }
 
-/* PoCL starts as many threads as there are processors; the user's own setting wins. */
-static void bound_pocl_threads(int threads)
+/* Asks PoCL for both of its drivers (see parts.c), and for as many threads as are wanted; the user's own settings win. */
+static void set_up_pocl(int threads)
 {
 	char text[16];
 
+	setenv("POCL_DEVICES", "basic pthread", 0);
 	if (threads <= 0)
 		return;
 	snprintf(text, sizeof text, "%d", threads);
 	setenv("POCL_MAX_PTHREAD_COUNT", text, 0);
+}
+
+static bool is_pocl(const struct entry *e)
+{
+	return strcasecmp(e->platform_name, "Portable Computing Language") == 0;
+}
+
+/* Whether a kernel runs in the thread that launches it: PoCL's "basic", which calls itself "cpu-minimal" in later versions. */
+static bool runs_in_caller(const struct entry *e)
+{
+	return is_pocl(e) && (strncmp(e->name, "basic", 5) == 0 || strncmp(e->name, "cpu-minimal", 11) == 0);
 }
 
 static void print_details(FILE *f, const struct entry *e)
@@ -133,8 +147,10 @@ static void print_details(FILE *f, const struct entry *e)
 int dev_list(FILE *f, bool verbose)
 {
 	size_t n, wide = 8;
-	struct entry *e = entries_new(&n);
+	struct entry *e;
 
+	set_up_pocl(0);
+	e = entries_new(&n);
 	if (n == 0)
 		return error(NO_DEVICE);
 	for (size_t i = 0; i < n; i++)
@@ -172,8 +188,17 @@ static bool is_called(const struct entry *e, const char *part)
 	       strcasestr(e->name, part);
 }
 
+/* Of PoCL's two drivers the one that suits so many threads: each launch of parts.c takes PoCL's locks. */
+static long first_cpu(const struct entry *e, size_t n, int threads)
+{
+	for (size_t i = 0; i < n; i++)
+		if (e[i].type & CL_DEVICE_TYPE_CPU && !(threads > OWN_THREADS && runs_in_caller(&e[i])))
+			return (long)i;
+	return first_of(e, n, CL_DEVICE_TYPE_CPU);
+}
+
 /* The entry that the specification names, or -1 after reporting. */
-static long choose(const struct entry *e, size_t n, const char *spec)
+static long choose(const struct entry *e, size_t n, const char *spec, int threads)
 {
 	long i = -1;
 
@@ -182,13 +207,13 @@ static long choose(const struct entry *e, size_t n, const char *spec)
 	if (!spec || !*spec) {
 		i = first_of(e, n, CL_DEVICE_TYPE_GPU);
 		if (i < 0)
-			i = first_of(e, n, CL_DEVICE_TYPE_CPU);
+			i = first_cpu(e, n, threads);
 		return i < 0 ? 0 : i;
 	}
 	if (strcasecmp(spec, "gpu") == 0)
 		i = first_of(e, n, CL_DEVICE_TYPE_GPU);
 	else if (strcasecmp(spec, "cpu") == 0)
-		i = first_of(e, n, CL_DEVICE_TYPE_CPU);
+		i = first_cpu(e, n, threads);
 	else if (spec[strspn(spec, "0123456789")] == '\0') {
 		unsigned long k = strtoul(spec, NULL, 10);
 
@@ -272,6 +297,20 @@ static int start(struct dev *d, const struct dev_opts *o)
 	return 0;
 }
 
+/* One queue a thread. */
+static int open_queues(struct dev *d)
+{
+	cl_int e;
+
+	d->queues = mem_new((size_t)d->threads, sizeof *d->queues);
+	for (int i = 0; i < d->threads; i++) {
+		d->queues[i] = clCreateCommandQueue(d->context, d->id, 0, &e);
+		if (!d->queues[i])
+			return cl_failed(d->name, "clCreateCommandQueue", e);
+	}
+	return 0;
+}
+
 struct dev *dev_open(const struct dev_opts *o)
 {
 	const char *spec = o->device ? o->device : getenv("SCOPELINE_DEVICE");
@@ -280,9 +319,10 @@ struct dev *dev_open(const struct dev_opts *o)
 	size_t n;
 	long i;
 
-	bound_pocl_threads(o->threads);
+	set_up_pocl(o->threads);
 	e = entries_new(&n);
-	i = choose(e, n, spec);
+	team_set_size(o->threads);
+	i = choose(e, n, spec, team_size());
 	if (i < 0)
 		goto done;
 	d = mem_new(1, sizeof *d);
@@ -290,12 +330,12 @@ struct dev *dev_open(const struct dev_opts *o)
 	d->id = e[i].id;
 	d->name = mem_printf("%s: %s", e[i].platform_name, e[i].name);
 	d->cpu = e[i].type & CL_DEVICE_TYPE_CPU;
-	d->keeps_binaries = strcasecmp(e[i].platform_name, "Portable Computing Language") == 0;
+	d->keeps_binaries = is_pocl(&e[i]);
 	d->wide = d->keeps_binaries; /* others take minutes to compile vectors of 16 */
 	d->shared = d->keeps_binaries && d->cpu; /* others may keep a copy */
+	d->pointers = d->shared && device_number(d->id, CL_DEVICE_SVM_CAPABILITIES) & CL_DEVICE_SVM_FINE_GRAIN_BUFFER;
 	d->fp64 = device_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 &&
 		  !getenv("SCOPELINE_NO_FP64");
-	team_set_size(o->threads);
 	d->threads = team_size();
 	d->work_group = o->work_group;
 	d->fft = o->fft != FFT_AUTO ? o->fft : d->cpu ? FFT_FFTW : FFT_CLFFT;
@@ -308,7 +348,7 @@ struct dev *dev_open(const struct dev_opts *o)
 	}
 	d->fft = FFT_FFTW;
 #endif
-	if (start(d, o) != 0) {
+	if (start(d, o) != 0 || (runs_in_caller(&e[i]) && open_queues(d) != 0)) {
 		dev_free(d);
 		d = NULL;
 	} else {
@@ -330,7 +370,10 @@ void dev_free(struct dev *d)
 		struct kernel *k = d->kernels;
 
 		d->kernels = k->next;
-		clReleaseKernel(k->k);
+		for (int i = 0; i < d->threads; i++)
+			if (k->of[i])
+				clReleaseKernel(k->of[i]);
+		free(k->of);
 		free(k->name);
 		free(k);
 	}
@@ -342,6 +385,9 @@ void dev_free(struct dev *d)
 		free(p->name);
 		free(p);
 	}
+	for (int i = 0; d->queues && i < d->threads && d->queues[i]; i++)
+		clReleaseCommandQueue(d->queues[i]);
+	free(d->queues);
 	if (d->queue)
 		clReleaseCommandQueue(d->queue);
 	if (d->context)

@@ -1,6 +1,7 @@
 /* lib/dev/dev.h: one OpenCL 1.2 device, its buffers, and the one door through which kernels are launched.
  *
- * Everything blocks or is ordered: one in-order queue; dev_run returns when the launch is queued, dev_map and buf_read wait.
+ * Everything blocks or is ordered: one in-order queue; dev_run returns when the launch is queued, dev_map and buf_read wait.  Where the program's own
+ * threads run the kernels (dev/parts.c) dev_run returns when they have.
  * On CPU devices buffers are host memory that OpenCL uses in place (CL_MEM_USE_HOST_PTR on 64-byte aligned pages): mapping moves
  * nothing. Not thread-safe: one thread drives a device. Functions that can fail return 0 or -1 (or NULL) after reporting the OpenCL
  * error by name. */
@@ -70,6 +71,7 @@ struct arg {
 struct ndrange {
 	size_t n[3];
 	size_t local[3];	/* 0: the layer's default, explicit all the same: the power of two >= n[0] up to 64 (CPU) or 256 along x */
+	const size_t *work;	/* [n[2] + 1]: of the layers before each, for threads to share; NULL: all alike */
 	size_t bytes;		/* what has to move, for GB/s in the profile: each element that is used once; 0: not said */
 };
 #define NDRANGE1(x) ((struct ndrange){ .n = { (x), 1, 1 } })
@@ -96,6 +98,11 @@ static inline struct ndrange moving(size_t bytes, struct ndrange r)
 		     sizeof((const struct arg[]){ __VA_ARGS__ }) / sizeof(struct arg))
 int dev_run_args(struct dev *d, const char *kernel, struct ndrange range, const struct arg *args, size_t n);
 int dev_finish(struct dev *d);
+
+/* Calls task(context), which launches kernels whose outermost range, and transforms whose batch, is n layers or a multiple of n, none of which depends on
+ * another; it does nothing else with the device.  Where the program's own threads run the kernels each of them calls it, and what it launches there are
+ * the layers of its share: no thread waits for another between launches.  0, or -1 after reporting. */
+int dev_layers(struct dev *d, size_t n, int (*task)(void *context), void *context);
 
 /* ---- profile.  Stage times add up under a name; also usable without a device (they are process-wide, locked: several threads may call).
  * profile_begin returns a start time; profile_end adds the time since to the stage and the bytes moved (0: not counted). */

@@ -159,6 +159,17 @@ static int check_side(const struct fft *f, const char *side, const struct buf *b
 	return 0;
 }
 
+/* A thread's own layers of dev_layers, in the buffers' memory. */
+static int run_layers(const struct fft *f, const struct layers *l, char *in, char *out)
+{
+	size_t each = f->n.batch / l->n;
+
+	if (f->n.batch % l->n)
+		return error("'%s': %zu transforms for %zu layers", f->name, f->n.batch, l->n);
+	hostfft_run_some(f->host, in, out, l->from * each, l->end * each, l->member);
+	return 0;
+}
+
 /* Through host memory: on CPU devices the buffers' own. */
 static int run_on_host(struct fft *f, struct buf *in, size_t in_offset, struct buf *out,
 		       size_t out_offset)
@@ -212,6 +223,8 @@ int fft_run(struct fft *f, struct buf *in, size_t in_offset, struct buf *out, si
 		return -1;
 	if (f->cl)
 		return run_clfft(f, in, in_offset, out, out_offset);
+	if (own_layers)
+		return run_layers(f, own_layers, (char *)in->host + in_offset * f->in_size, (char *)out->host + out_offset * f->out_size);
 	return run_on_host(f, in, in_offset, out, out_offset);
 }
 

@@ -322,12 +322,26 @@ static void cols_task(void *context, size_t i, int member)
 		run_block(c->h, (cfloat *)c->out, c->h->n.out_row, i, a, b);
 }
 
+static struct call call_of(const struct hostfft *h, void *in, void *out)
+{
+	return (struct call){ h, in, out, h->slow ? 0 : h->n.rows_lo + h->n.rows_hi,
+			      blocks(h->n.cols_lo) + blocks(h->n.cols_hi) };
+}
+
+void hostfft_run_some(const struct hostfft *h, void *in, void *out, size_t first, size_t end,
+		      int member)
+{
+	struct call c = call_of(h, in, out);
+
+	for (size_t i = first; i < end; i++)
+		(h->image && aligned(out) ? image_task : whole_task)(&c, i, member);
+}
+
 /* As many transforms as divide evenly are run each by one thread, the rest each by all threads. */
 void hostfft_run(const struct hostfft *h, void *in, void *out)
 {
-	size_t rows = h->slow ? 0 : h->n.rows_lo + h->n.rows_hi,
-	       cols = blocks(h->n.cols_lo) + blocks(h->n.cols_hi);
-	struct call c = { h, in, out, rows, cols };
+	struct call c = call_of(h, in, out);
+	size_t rows = c.rows, cols = c.cols;
 	size_t whole = h->n.batch / (size_t)h->threads * (size_t)h->threads;
 
 	if (h->image && aligned(out)) {

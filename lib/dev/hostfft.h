@@ -13,5 +13,7 @@ void hostfft_free(struct hostfft *h);	/* fine on NULL */
 
 /* in and out point to the first element of the first transform; they are aligned to their element at least. */
 void hostfft_run(const struct hostfft *h, void *in, void *out);
+/* Transforms first .. end - 1 of the batch, by the calling thread alone, with the scratch of thread `member`. */
+void hostfft_run_some(const struct hostfft *h, void *in, void *out, size_t first, size_t end, int member);
 
 #endif
