@@ -195,6 +195,41 @@ done:
 	fixture_clear(&f);
 }
 
+/* The four steps in one, whose frames are shared by threads, and one after the other */
+static void test_chi(size_t batch)
+{
+	struct dev *d = dev_open(&(struct dev_opts){ .mem = "1G", .threads = 3 });
+	struct ptycho_opts o = fixture_opts();
+	struct fixture f;
+	struct ptycho p = { 0 };
+	double(*err)[ERR_SUMS] = NULL;
+	float complex *x, *y;
+	size_t bytes;
+
+	fixture_make(&f, SIDE, N, 2, 1, true);
+	bytes = batch * 2 * N * N * sizeof *x;
+	x = mem_new(bytes, 1);
+	y = mem_new(bytes, 1);
+	if (!ok(d && fixture_start(&f, d, &o, batch, true, &p) == 0 && model_block(&p, 0, batch) == 0 &&
+			model_waves(&p, p.probe, p.object, p.wave, false) == 0 && model_forward(&p, p.wave) == 0 &&
+			model_replace(&p, p.wave) == 0 && model_backward(&p, p.wave) == 0 && buf_read(p.wave, 0, x, bytes) == 0,
+		"chi of %zu frames in four steps", batch))
+		goto done;
+	err = mem_new(p.k, sizeof *err);
+	memcpy(err, p.err, p.k * sizeof *err);
+	memset(p.err, 0, p.k * sizeof *err);
+	ok(buf_zero(p.wave) == 0 && model_chi(&p, p.probe, p.object, p.wave) == 0 && buf_read(p.wave, 0, y, bytes) == 0 &&
+		   memcmp(x, y, bytes) == 0 && memcmp(err, p.err, p.k * sizeof *err) == 0,
+	   "in one by three threads: the same waves and errors");
+done:
+	free(x);
+	free(y);
+	free(err);
+	ptycho_clear(&p);
+	fixture_clear(&f);
+	dev_free(d);
+}
+
 int main(void)
 {
 	struct dev_opts o = { .mem = "1G", .threads = 1 };
@@ -206,6 +241,9 @@ int main(void)
 	test_model(d, true);
 	test_adjoint(d);
 	test_invariance(d);
+	test_chi(1);
+	test_chi(5);
+	test_chi(8);
 	dev_free(d);
 	return done_testing();
 }

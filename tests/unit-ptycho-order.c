@@ -148,6 +148,19 @@ static void test_rules(void)
 	ok(groups == 63 && start[groups] == K && all,
 	   "compact batches have every frame once (%zu batches)", groups);
 	ok(sizes && ascending, "of nearly equal size, ascending");
+	order_frames(K, true, 5, 5, order);
+	order_by_row((const double(*)[2])s, K / 2, order);
+	order_frames(K, true, 5, 5, again);
+	memset(seen, 0, sizeof seen);
+	for (size_t i = 0; i < K / 2; i++) {
+		seen[order[i]]++;
+		seen[again[i]]--;
+		ascending = ascending && (i == 0 || s[order[i]][0] > s[order[i - 1]][0] ||
+					  (s[order[i]][0] >= s[order[i - 1]][0] && order[i] > order[i - 1]));
+	}
+	for (size_t i = 0; i < K; i++)
+		all = all && seen[i] == 0 && (i < K / 2 || order[i] == again[i]);
+	ok(all && ascending, "a batch by row: its own frames, the others where they were");
 	ok(order_compact((const double(*)[2])s, 0, 16, member, start) == 0,
 	   "no frames are no batches");
 }

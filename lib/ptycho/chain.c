@@ -5,6 +5,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "ptycho/background.h"
 #include "ptycho/chores.h"
 #include "ptycho/opr.h"
@@ -56,28 +57,41 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* |a - b| / |b|, by sums side by side: one alone would wait for each of its additions */
-static double change(const float complex *a, const float complex *b, size_t n)
+struct both {
+	const float *x, *y;
+};
+
+/* sum |x - y|^2, |y|^2, by sums side by side: one alone would wait for each of its additions */
+static void difference(const void *context, size_t from, size_t to, double *sum)
 {
 	enum { SIDE = 16 };
-	const float *x = (const float *)a, *y = (const float *)b;
+	const struct both *b = context;
 	double num[SIDE] = { 0 }, den[SIDE] = { 0 };
 
-	for (size_t i = 0; i < 2 * n; i += SIDE) {
-		size_t w = 2 * n - i < SIDE ? 2 * n - i : SIDE;
+	for (size_t i = from; i < to; i += SIDE) {
+		size_t w = to - i < SIDE ? to - i : SIDE;
 
 		for (size_t l = 0; l < w; l++) {
-			double e = (double)x[i + l] - (double)y[i + l];
+			double e = (double)b->x[i + l] - (double)b->y[i + l];
 
 			num[l] += e * e;
-			den[l] += (double)y[i + l] * (double)y[i + l];
+			den[l] += (double)b->y[i + l] * (double)b->y[i + l];
 		}
 	}
-	for (size_t l = 1; l < SIDE; l++) {
-		num[0] += num[l];
-		den[0] += den[l];
+	for (size_t l = 0; l < SIDE; l++) {
+		sum[0] += num[l];
+		sum[1] += den[l];
 	}
-	return sqrt(num[0] / den[0]);
+}
+
+/* |a - b| / |b| */
+static double change(const float complex *a, const float complex *b, size_t n)
+{
+	struct both both = { (const float *)a, (const float *)b };
+	double sum[2];
+
+	team_add(2 * n, 2, difference, &both, sum);
+	return sqrt(sum[0] / sum[1]);
 }
 
 static int changes(struct ptycho *p, const float complex *object, const float complex *probe, struct ptycho_row *row)

@@ -124,14 +124,33 @@ int chores_orthogonalise(struct ptycho *p)
 	return buf_unmap(p->probe);
 }
 
+struct scaled {
+	float complex *v;
+	float by;
+};
+
+static void scale_part(void *context, size_t from, size_t to)
+{
+	struct scaled *s = context;
+
+	for (size_t i = from; i < to; i++)
+		s->v[i] *= s->by;
+}
+
+static void scale_host(float complex *v, size_t n, double by)
+{
+	struct scaled s = { v, (float)by };
+
+	team_pieces(n, scale_part, &s);
+}
+
 static int scale(struct buf *b, size_t n, double by)
 {
 	float complex *v = buf_map(b, MAP_READ | MAP_WRITE);
 
 	if (!v)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		v[i] *= (float)by;
+	scale_host(v, n, by);
 	return buf_unmap(b);
 }
 
@@ -156,6 +175,7 @@ struct common_light {
 	const struct ptycho *p;
 	const float *o2;	/* [h][w] |O|^2 of a slice */
 	const float *p2;	/* [n][n] sum over modes of |P|^2 */
+	const size_t *at;	/* [k] first pixel of each window */
 	double *row;		/* [n] sums */
 };
 
@@ -169,13 +189,8 @@ static void light_row(void *context, size_t r, int member)
 	(void)member;
 	for (size_t k = 0; k < p->k; k++) {
 		float w2 = (float)(p->intensity[k] * p->intensity[k]);
-		const float *o2;
-		double f;
-		long i, j;
+		const float *o2 = l->o2 + l->at[k] + r * p->w;
 
-		window_split(p->s[k][0], &i, &f);
-		window_split(p->s[k][1], &j, &f);
-		o2 = l->o2 + ((size_t)i + r) * p->w + (size_t)j;
 		for (size_t x = 0; x < p->n; x++)
 			v[x] += w2 * o2[x];
 	}
@@ -185,21 +200,53 @@ static void light_row(void *context, size_t r, int member)
 	free(v);
 }
 
+struct norms {
+	const float complex *a;
+	size_t planes, n;
+	float *to;
+};
+
+static void norms_part(void *context, size_t from, size_t to)
+{
+	struct norms *c = context;
+
+	for (size_t m = 0; m < c->planes; m++)
+		for (size_t i = from; i < to; i++) {
+			float re = crealf(c->a[m * c->n + i]), im = cimagf(c->a[m * c->n + i]);
+
+			c->to[i] = (m ? c->to[i] : 0) + (re * re + im * im);
+		}
+}
+
+/* to[i] = sum over planes of |a|^2 */
 static void norms(const float complex *a, size_t planes, size_t n, float *to)
 {
-	for (size_t m = 0; m < planes; m++)
-		for (size_t i = 0; i < n; i++) {
-			float re = crealf(a[m * n + i]), im = cimagf(a[m * n + i]);
+	struct norms c = { a, planes, n, to };
 
-			to[i] = (m ? to[i] : 0) + (re * re + im * im);
-		}
+	team_pieces(n, norms_part, &c);
+}
+
+static size_t *first_pixels(const struct ptycho *p)
+{
+	size_t *at = mem_new(p->k, sizeof *at);
+
+	for (size_t k = 0; k < p->k; k++) {
+		double f;
+		long i, j;
+
+		window_split(p->s[k][0], &i, &f);
+		window_split(p->s[k][1], &j, &f);
+		at[k] = (size_t)i * p->w + (size_t)j;
+	}
+	return at;
 }
 
 static void common_sizes(const struct ptycho *p, const float complex *o, const float complex *probe, double *c)
 {
 	size_t area = p->h * p->w, n2 = p->n * p->n;
 	float *o2 = mem_new(area, sizeof *o2), *p2 = mem_new(n2, sizeof *p2);
-	struct common_light l = { p, o2, p2, mem_new(p->n, sizeof *l.row) };
+	size_t *at = first_pixels(p);
+	struct common_light l = { p, o2, p2, at, mem_new(p->n, sizeof *l.row) };
 	double power = 0, weight = 0;
 
 	norms(probe, p->modes, n2, p2);
@@ -220,6 +267,7 @@ static void common_sizes(const struct ptycho *p, const float complex *o, const f
 	}
 	free(o2);
 	free(p2);
+	free(at);
 	free(l.row);
 }
 
@@ -257,8 +305,7 @@ int chores_gauge(struct ptycho *p)
 	for (size_t l = 0; o && l < p->slices; l++) {
 		if (c[l] == 0)
 			continue; /* the watchdog says it */
-		for (size_t i = l * n; i < (l + 1) * n; i++)
-			o[i] *= (float)(1 / c[l]);
+		scale_host(o + l * n, n, 1 / c[l]);
 		all *= c[l];
 	}
 	free(c);

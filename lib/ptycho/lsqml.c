@@ -155,13 +155,18 @@ static int most_light(struct ptycho *p, double *most)
 	return buf_unmap(p->W);
 }
 
+static int poisson_chi(struct ptycho *p, struct buf *probes)
+{
+	return slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 || model_xi(p, p->wave, true, false) != 0 ? -1 :
+													   model_backward(p, p->wave);
+}
+
 /* chi of the batch in p->wave, behind the last slice */
 static struct buf *corrections(struct ptycho *p, const struct stage *s)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
-	if (!probes || slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 ||
-	    model_xi(p, p->wave, s->noise == NOISE_POISSON, false) != 0 || model_backward(p, p->wave) != 0 ||
+	if (!probes || (s->noise == NOISE_POISSON ? poisson_chi(p, probes) : slices_chi(p, probes)) != 0 ||
 	    (s->refine && positions_batch(p, p->wave, probes) != 0) || intensity_batch(p, p->wave, probes) != 0)
 		return NULL;
 	return probes;

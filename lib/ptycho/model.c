@@ -7,11 +7,13 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "ptycho/geometry.h"
 #include "ptycho/opr.h"
 #include "ptycho/slices.h"
 
 enum { TILE = 16, SUMS = 8 }; /* of cl/ptycho.clh */
+enum { OWN_WORK = 2 }; /* of a tile, in windows that touch it */
 enum { LANES_OF_SUM = 16 };   /* side by side: one double alone waits for the sum before it */
 
 /* ---- the batch */
@@ -47,6 +49,7 @@ static int list_tiles(struct ptycho *p, const int32_t (*at)[4])
 	p->tiles = covered;
 	if (grow(p, &p->tile, covered * sizeof *tile) != 0 || grow(p, &p->cover, entries * sizeof *cover) != 0)
 		return -1;
+	p->work = mem_grow(p->work, covered + 1, sizeof *p->work);
 	tile = buf_map(p->tile, MAP_WRITE | MAP_DISCARD);
 	cover = buf_map(p->cover, MAP_WRITE | MAP_DISCARD);
 	if (!tile || !cover)
@@ -59,9 +62,11 @@ static int list_tiles(struct ptycho *p, const int32_t (*at)[4])
 		tile[covered][1] = (int32_t)(i % columns * TILE);
 		tile[covered][2] = (int32_t)entries;
 		tile[covered][3] = 0;
+		p->work[covered] = entries + covered * OWN_WORK;
 		entries += (size_t)count[i];
 		count[i] = (int32_t)covered++;
 	}
+	p->work[covered] = entries + covered * OWN_WORK;
 	for (size_t b = 0; b < p->count; b++)
 		for (size_t y = (size_t)at[b][0] / TILE; y <= ((size_t)at[b][0] + p->n - 1) / TILE; y++)
 			for (size_t x = (size_t)at[b][1] / TILE; x <= ((size_t)at[b][1] + p->n - 1) / TILE; x++) {
@@ -185,6 +190,7 @@ struct ndrange over_tiles(const struct ptycho *p, size_t per_pixel, double moved
 
 	return (struct ndrange){ .n = { side, side, p->tiles },
 				 .local = { side, side, 1 },
+				 .work = moved > 0 ? p->work : NULL,
 				 .bytes = p->tiles * TILE * TILE * per_pixel + complex_planes(p, moved) };
 }
 
@@ -224,7 +230,8 @@ static struct fft *transform(struct ptycho *p, size_t batch, enum fft_kind kind)
 		fft_free(p->fft[i].backward);
 		p->fft[i].forward = p->fft[i].backward = NULL;
 	}
-	p->fft[i].batch = batch;
+	if (p->fft[i].batch != batch)
+		p->fft[i].batch = batch;
 	f = kind == FFT_FORWARD ? &p->fft[i].forward : &p->fft[i].backward;
 	if (!*f)
 		*f = fft_new(p->d, &desc);
@@ -318,26 +325,39 @@ int model_rows(struct ptycho *p, int sums, double (*out)[SUMS])
 	return buf_unmap(p->rows);
 }
 
-static int replace(struct ptycho *p, struct buf *wave, bool update)
+/* p->ratio, from which the background follows at the end of the iteration */
+static int background_ratio(struct ptycho *p, struct buf *wave)
 {
-	double moved = model_waves_moved(p) + model_frames_moved(p);
-	double(*sum)[SUMS];
-	int rc;
+	return dev_run(p->d, "ptycho_background", over_planes(p, 1, model_waves_moved(p) + model_frames_moved(p)), ARG(p->ratio), ARG(p->seen), ARG(wave),
+		       ARG(p->measured), ARG(p->background), ARG(p->window), INT(p->n), INT(p->modes),
+		       INT(p->count), INT(p->frames->u16));
+}
 
-	if (p->estimating && dev_run(p->d, "ptycho_background", over_planes(p, 1, moved), ARG(p->ratio), ARG(p->seen), ARG(wave),
-				     ARG(p->measured), ARG(p->background), ARG(p->window), INT(p->n), INT(p->modes),
-				     INT(p->count), INT(p->frames->u16)) != 0)
-		return -1;
-	if (dev_run(p->d, "ptycho_replace", over_rows(p, moved + (update ? model_waves_moved(p) : 0)), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
-		    ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
-		    LOCAL(8 * 16 * sizeof(float))) != 0)
-		return -1;
-	sum = mem_new(p->count, sizeof *sum);
-	rc = model_rows(p, ERR_SUMS, sum);
+/* Sums of the errors to p->rows; update: the wave is replaced */
+static int compare(struct ptycho *p, struct buf *wave, bool update)
+{
+	double moved = (update ? 2 : 1) * model_waves_moved(p) + model_frames_moved(p);
+
+	return dev_run(p->d, "ptycho_replace", over_rows(p, moved), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
+		       ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
+		       LOCAL(8 * 16 * sizeof(float)));
+}
+
+/* p->rows to p->err */
+static int take_errors(struct ptycho *p)
+{
+	double(*sum)[SUMS] = mem_new(p->count, sizeof *sum);
+	int rc = model_rows(p, ERR_SUMS, sum);
+
 	for (size_t b = 0; b < p->count && rc == 0; b++)
 		memcpy(p->err[p->member[b]], sum[b], sizeof *p->err);
 	free(sum);
 	return rc;
+}
+
+static int replace(struct ptycho *p, struct buf *wave, bool update)
+{
+	return (p->estimating && background_ratio(p, wave) != 0) || compare(p, wave, update) != 0 ? -1 : take_errors(p);
 }
 
 int model_errors(struct ptycho *p, struct buf *wave)
@@ -348,6 +368,34 @@ int model_errors(struct ptycho *p, struct buf *wave)
 int model_replace(struct ptycho *p, struct buf *wave)
 {
 	return replace(p, wave, true);
+}
+
+struct chi {
+	struct ptycho *p;
+	struct buf *probes, *object, *wave;
+};
+
+/* Frame by frame: nothing here depends on another frame. */
+static int chi_of_layers(void *context)
+{
+	struct chi *c = context;
+
+	return model_waves(c->p, c->probes, c->object, c->wave, false) != 0 || model_forward(c->p, c->wave) != 0 ||
+	       compare(c->p, c->wave, true) != 0 || model_backward(c->p, c->wave) != 0 ? -1 : 0;
+}
+
+int model_chi(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave)
+{
+	struct chi c = { p, probes, object, wave };
+	size_t planes = p->count * p->modes;
+
+	if (p->estimating) /* sums over the frames */
+		return model_waves(p, probes, object, wave, false) != 0 || model_forward(p, wave) != 0 ||
+		       model_replace(p, wave) != 0 || model_backward(p, wave) != 0 ? -1 : 0;
+	if (!transform(p, planes, FFT_FORWARD) || !transform(p, planes, FFT_BACKWARD) || /* made by one thread */
+	    dev_layers(p->d, p->count, chi_of_layers, &c) != 0)
+		return -1;
+	return take_errors(p);
 }
 
 static int xi(struct ptycho *p, struct buf *wave, int pass)
@@ -505,23 +553,34 @@ int model_max(struct buf *x, size_t n, double *most)
 	return buf_unmap(x);
 }
 
-int model_dot(struct buf *a, struct buf *b, size_t n, double *dot)
+struct factors {
+	const float *x, *y;
+};
+
+static void dot(const void *context, size_t from, size_t to, double *sum)
 {
-	const float *x = buf_map(a, MAP_READ), *y = !x ? NULL : a == b ? x : buf_map(b, MAP_READ);
+	const struct factors *f = context;
 	double lane[LANES_OF_SUM] = { 0 };
-	size_t i = 0;
+	size_t i = from;
+
+	for (; i + LANES_OF_SUM <= to; i += LANES_OF_SUM)
+		for (size_t l = 0; l < LANES_OF_SUM; l++)
+			lane[l] += (double)f->x[i + l] * (double)f->y[i + l];
+	for (size_t l = 0; i + l < to; l++)
+		lane[l] += (double)f->x[i + l] * (double)f->y[i + l];
+	for (size_t l = 0; l < LANES_OF_SUM; l++)
+		*sum += lane[l];
+}
+
+int model_dot(struct buf *a, struct buf *b, size_t n, double *result)
+{
+	struct factors f = { .x = buf_map(a, MAP_READ) };
 	int rc = 0;
 
-	if (!y)
+	f.y = !f.x ? NULL : a == b ? f.x : buf_map(b, MAP_READ);
+	if (!f.y)
 		return -1;
-	for (; i + LANES_OF_SUM <= 2 * n; i += LANES_OF_SUM)
-		for (size_t l = 0; l < LANES_OF_SUM; l++)
-			lane[l] += (double)x[i + l] * (double)y[i + l];
-	for (size_t l = 0; i + l < 2 * n; l++)
-		lane[l] += (double)x[i + l] * (double)y[i + l];
-	*dot = 0;
-	for (size_t l = 0; l < LANES_OF_SUM; l++)
-		*dot += lane[l];
+	team_add(2 * n, 1, dot, &f, result);
 	if (a != b)
 		rc = buf_unmap(b);
 	return buf_unmap(a) != 0 ? -1 : rc;

@@ -38,6 +38,8 @@ int model_planes(struct ptycho *p, struct buf *b, enum fft_kind kind);	/* [count
 /* Detector plane.  Each takes the raw forward transform F (Psi = F / n), fills p->err of the batch's frames. */
 int model_errors(struct ptycho *p, struct buf *wave);	/* the wave stays */
 int model_replace(struct ptycho *p, struct buf *wave);	/* F (d / (A + 1e-9) - 1) / n^2 where valid, else 0: backward gives chi */
+/* wave = chi: model_waves, model_forward, model_replace and model_backward in one. */
+int model_chi(struct ptycho *p, struct buf *probes, struct buf *object, struct buf *wave);
 /* xi and alpha_k (kept in p->alpha): -alpha_k xi F / n^2: backward gives chi.  poisson: xi = 1 - I / (I_m + 1e-3), else
  * 1 - d / (A + 1e-9), alpha 1.  block_alpha: one alpha for the batch, numerators and denominators summed. */
 int model_xi(struct ptycho *p, struct buf *wave, bool poisson, bool block_alpha);

@@ -50,6 +50,18 @@ static int by_place(const void *a, const void *b)
 	return (x->frame > y->frame) - (x->frame < y->frame);
 }
 
+void order_by_row(const double (*s)[2], size_t n, size_t *frame)
+{
+	struct placed *t = mem_new(n + 1, sizeof *t);
+
+	for (size_t i = 0; i < n; i++)
+		t[i] = (struct placed){ s[frame[i]][0], frame[i] };
+	qsort(t, n, sizeof *t, by_place);
+	for (size_t i = 0; i < n; i++)
+		frame[i] = t[i].frame;
+	free(t);
+}
+
 static int by_frame(const void *a, const void *b)
 {
 	size_t x = *(const size_t *)a, y = *(const size_t *)b;

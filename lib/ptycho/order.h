@@ -12,6 +12,9 @@
  * frame. */
 void order_frames(size_t k, bool random, uint64_t seed, uint64_t epoch, size_t *order);
 
+/* Sorts frame [n] by row, ties by frame, s as below: a thread that takes a part of a batch takes neighbours. */
+void order_by_row(const double (*s)[2], size_t n, size_t *frame);
+
 /* Compact batches: ceil(k / size) groups by recursive bisection of the positions s [k](row,
  * column): the axis of larger extent is split (ties: rows), sorted by (coordinate, index), floor(n
  * (g/2) / g) frames go to the first g/2 groups.  member [k] gets the frames group by group,

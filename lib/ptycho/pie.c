@@ -52,8 +52,7 @@ static struct buf *corrections(struct ptycho *p, const struct stage *s)
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
-	if (!probes || slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 ||
-	    model_replace(p, p->wave) != 0 || model_backward(p, p->wave) != 0 ||
+	if (!probes || slices_chi(p, probes) != 0 ||
 	    (s->refine && positions_batch(p, p->wave, probes) != 0) ||
 	    (s->engine != &engine_wasp && intensity_batch(p, p->wave, probes) != 0))
 		return NULL;
@@ -200,6 +199,7 @@ static int iterate(struct ptycho *p, const struct stage *s, long j, void *kept,
 	for (size_t i = 0; i < p->k; i += s->batch) {
 		size_t count = p->k - i < s->batch ? p->k - i : s->batch;
 
+		order_by_row((const double(*)[2])p->s, count, k->order + i);
 		if (model_batch(p, k->order + i, count) != 0 ||
 		    (wasp ? wasp_batch(p, s, k) : pie_batch(p, s)) != 0)
 			return -1;

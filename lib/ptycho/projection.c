@@ -154,9 +154,8 @@ static int project(struct ptycho *p, struct buf *object, struct buf *psi, bool s
 {
 	struct buf *probes = model_probes(p, p->probe, p->shifted);
 
-	if (!probes || model_waves(p, probes, object, psi, false) != 0 ||
-	    model_forward(p, psi) != 0 || model_replace(p, psi) != 0 ||
-	    model_backward(p, psi) != 0 || model_waves(p, probes, object, psi, true) != 0)
+	if (!probes || model_chi(p, probes, object, psi) != 0 ||
+	    model_waves(p, probes, object, psi, true) != 0)
 		return -1;
 	return sums ? model_gather_object(p, probes, psi, p->U, p->W, false) : 0;
 }

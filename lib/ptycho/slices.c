@@ -136,6 +136,16 @@ int slices_waves(struct ptycho *p, struct buf *probes)
 	return 0;
 }
 
+int slices_chi(struct ptycho *p, struct buf *probes)
+{
+	if (!p->thick)
+		return model_chi(p, probes, p->object, p->wave);
+	return slices_waves(p, probes) != 0 || model_forward(p, p->wave) != 0 ||
+			       model_replace(p, p->wave) != 0 || model_backward(p, p->wave) != 0
+		       ? -1
+		       : 0;
+}
+
 static int add_light(struct ptycho *p, struct buf *probes, void *W)
 {
 	if (slices_waves(p, probes) != 0)

@@ -27,6 +27,8 @@ struct buf *slices_incident(struct ptycho *p, struct buf *probes);
 /* p->wave = exit waves behind all slices, p->incident what meets each; the last slice is at hand.
  */
 int slices_waves(struct ptycho *p, struct buf *probes);
+/* The same, to the detector and back: p->wave = chi behind the last slice. */
+int slices_chi(struct ptycho *p, struct buf *probes);
 
 /* W [slices][h][w] = what model_illumination is to a thin object: on each slice the light that meets
  * it.  Changes the batch at hand and p->wave. */

@@ -154,6 +154,7 @@ void ptycho_clear(struct ptycho *p)
 	free(p->err);
 	free(p->member);
 	free(p->bins);
+	free(p->work);
 	*p = (struct ptycho){ 0 };
 }
 

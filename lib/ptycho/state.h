@@ -97,6 +97,7 @@ struct ptycho {
 	struct buf *tile;		/* [tiles] int4: row, column (pixels), first, count in `cover` */
 	struct buf *top;		/* [tiles] float: maxima */
 	int32_t *bins;			/* scratch of the host */
+	size_t *work;			/* [tiles + 1] of the tiles before each: windows that touch them, and their own share */
 	struct buf *cover;		/* int: positions in the batch, ascending, tile by tile */
 	struct buf *U, *W;		/* [slices][h][w] complex64, float: sums on the canvas, of any engine; U may be exchanged with `object` */
 	struct buf *g, *V;		/* [modes][n][n] complex64, [n][n] float: sums on the probe; g with `probe` */
