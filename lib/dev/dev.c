@@ -17,7 +17,10 @@
 	"no OpenCL device found, expected one: install pocl-opencl-icd (any CPU) or the driver "   \
 	"of your GPU"
 
-enum { OWN_THREADS = 8 }; /* the most that run kernels without PoCL's threads */
+enum {
+	OWN_THREADS = 8,    /* the most that run kernels without PoCL's threads */
+	SPARE = 4 << 20	    /* that buf.c may need beside a buffer to align it */
+};
 
 /* One row of --device list. */
 struct entry {
@@ -273,6 +276,8 @@ static int read_limits(struct dev *d, const char *mem)
 			     "as 50%%",
 			     mem);
 	d->largest = device_number(d->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+	if (d->pointers && d->largest > SPARE)
+		d->largest -= SPARE;
 	d->max_group = device_number(d->id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
 	e = clGetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof d->max_local, d->max_local,
 			    NULL);

@@ -230,6 +230,8 @@ int dev_run_args(struct dev *d, const char *name, struct ndrange range, const st
 	work_group(d, &range, local);
 	for (int i = 0; i < 3; i++)
 		global[i] = (range.n[i] + local[i] - 1) / local[i] * local[i];
+	if (d->queues && !own_layers && dev_finish(d) != 0) /* clFFT's launches are on another queue */
+		return -1;
 	t = profile_begin();
 	e = own_layers ? layers_run(d, k, global, local)
 	    : d->queues ? parts_run(d, k, global, local, &range)

@@ -139,8 +139,8 @@ int dev_layers(struct dev *d, size_t n, int (*task)(void *context), void *contex
 	size_t turns = (size_t)d->threads * TURNS;
 	struct shares s = { n, n < turns ? n : turns, task, context, 0 };
 
-	if (!d->queues || d->threads == 1 || n < 2 || profile_enabled()) /* which shows what each launch takes */
-		return task(context);
+	if (!d->queues || d->threads == 1 || n < 2 || d->fft == FFT_CLFFT || profile_enabled())
+		return task(context); /* clFFT has one queue; the profile shows what each launch takes */
 	team_run(d->threads, s.count, run_share, &s);
 	return s.rc;
 }
