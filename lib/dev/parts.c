@@ -15,9 +15,9 @@
 #include "base/team.h"
 
 enum {
-	PART = 512 << 10, /* bytes moved by a part that is worth a launch */
-	MOST = 16,	  /* parts of a thread */
-	TURNS = 4	  /* of a thread in dev_layers: a slow processor's last ones become another one's */
+	PART = 1 << 20, /* bytes moved by a part that is worth a launch */
+	MOST = 16,	/* parts of a thread */
+	TURNS = 3	/* of a thread in dev_layers */
 };
 
 struct parts {
@@ -117,17 +117,28 @@ cl_int parts_run(struct dev *d, struct kernel *k, const size_t global[3], const 
 _Thread_local const struct layers *own_layers;
 
 struct shares {
-	size_t n, count;
+	size_t n, threads;
 	int (*task)(void *);
 	void *context;
 	atomic_int rc;
 };
 
+/* A thread's turns are a half of its layers and two quarters: what a slow one has left becomes another one's. */
+static size_t first_layer(const struct shares *s, size_t i)
+{
+	static const size_t quarters[TURNS] = { 0, 2, 3 };
+	size_t begin = s->n * (i / TURNS) / s->threads, end = s->n * (i / TURNS + 1) / s->threads;
+
+	return begin + (end - begin) * quarters[i % TURNS] / 4;
+}
+
 static void run_share(void *context, size_t i, int member)
 {
 	struct shares *s = context;
-	struct layers l = { s->n, s->n * i / s->count, s->n * (i + 1) / s->count, member };
+	struct layers l = { s->n, first_layer(s, i), first_layer(s, i + 1), member };
 
+	if (l.from == l.end)
+		return;
 	own_layers = &l;
 	if (s->task(s->context) != 0)
 		s->rc = -1;
@@ -136,12 +147,11 @@ static void run_share(void *context, size_t i, int member)
 
 int dev_layers(struct dev *d, size_t n, int (*task)(void *context), void *context)
 {
-	size_t turns = (size_t)d->threads * TURNS;
-	struct shares s = { n, n < turns ? n : turns, task, context, 0 };
+	struct shares s = { n, (size_t)d->threads, task, context, 0 };
 
 	if (!d->queues || d->threads == 1 || n < 2 || d->fft == FFT_CLFFT || profile_enabled())
 		return task(context); /* clFFT has one queue; the profile shows what each launch takes */
-	team_run(d->threads, s.count, run_share, &s);
+	team_run(d->threads, TURNS * s.threads, run_share, &s);
 	return s.rc;
 }
 
