@@ -98,7 +98,7 @@ int dev_load(struct dev *d, const char *program)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the list of kernels */
 
-/* The kernel of that name among those used so far, else a new one, not yet in the list; NULL after reporting. */
+/* The kernel of that name, new on first use; NULL after reporting. */
 static struct kernel *made(struct dev *d, const char *name)
 {
 	struct kernel *k;
