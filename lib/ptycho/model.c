@@ -338,6 +338,8 @@ static int compare(struct ptycho *p, struct buf *wave, bool update)
 {
 	double moved = (update ? 2 : 1) * model_waves_moved(p) + model_frames_moved(p);
 
+	if (p->estimating && background_ratio(p, wave) != 0)
+		return -1;
 	return dev_run(p->d, "ptycho_replace", over_rows(p, moved), ARG(wave), ARG(p->measured), ARG(p->background), ARG(p->window),
 		       ARG(p->rows), INT(p->n), INT(p->modes), INT(p->count), INT(p->frames->u16), INT(update),
 		       LOCAL(8 * 16 * sizeof(float)));
@@ -357,7 +359,7 @@ static int take_errors(struct ptycho *p)
 
 static int replace(struct ptycho *p, struct buf *wave, bool update)
 {
-	return (p->estimating && background_ratio(p, wave) != 0) || compare(p, wave, update) != 0 ? -1 : take_errors(p);
+	return compare(p, wave, update) != 0 ? -1 : take_errors(p);
 }
 
 int model_errors(struct ptycho *p, struct buf *wave)
@@ -375,7 +377,7 @@ struct chi {
 	struct buf *probes, *object, *wave;
 };
 
-/* Frame by frame: nothing here depends on another frame. */
+/* Nothing here but the background's ratio depends on another frame. */
 static int chi_of_layers(void *context)
 {
 	struct chi *c = context;
@@ -389,11 +391,10 @@ int model_chi(struct ptycho *p, struct buf *probes, struct buf *object, struct b
 	struct chi c = { p, probes, object, wave };
 	size_t planes = p->count * p->modes;
 
-	if (p->estimating) /* sums over the frames */
-		return model_waves(p, probes, object, wave, false) != 0 || model_forward(p, wave) != 0 ||
-		       model_replace(p, wave) != 0 || model_backward(p, wave) != 0 ? -1 : 0;
-	if (!transform(p, planes, FFT_FORWARD) || !transform(p, planes, FFT_BACKWARD) || /* made by one thread */
-	    dev_layers(p->d, p->count, chi_of_layers, &c) != 0)
+	if (!transform(p, planes, FFT_FORWARD) || !transform(p, planes, FFT_BACKWARD)) /* made by one thread */
+		return -1;
+	/* a background is summed over the frames */
+	if ((p->estimating ? chi_of_layers(&c) : dev_layers(p->d, p->count, chi_of_layers, &c)) != 0)
 		return -1;
 	return take_errors(p);
 }
