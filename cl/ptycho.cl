@@ -24,6 +24,9 @@ kernel void ptycho_waves(global float2 *restrict wave, global const float2 *rest
 		for (int m = 0; m < modes; m++) {
 			size_t i = ((size_t)m * n + r) * n + x;
 			global float2 *to = wave + b * all + i;
+
+			FETCH_WRITE(to + AHEAD * n);
+			FETCH_WRITE(to + AHEAD * n + 8);
 			vc v = vc_mul(vc_load(probes + (size_t)b * step + i, n - x), o);
 
 			if (add)

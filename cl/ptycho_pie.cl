@@ -14,8 +14,14 @@ kernel void ptycho_pie_object(global float2 *restrict object, global const float
 
 	if (x >= width)
 		return;
+	size_t next = next_tile(tile, t, tiles, width);
+
 	for (; y < end; y++) {
 		size_t i = (size_t)y * width + x;
+
+		FETCH_WRITE(object + next);
+		FETCH_WRITE(object + next + 8);
+		next += width;
 		vf w = vf_load(W + i, width - x), den = (1 - a) * w + a * most;
 		vf k = CHOOSE(w > 0, 1 / CHOOSE(den > 0, den, vf_set(1)), vf_set(0));
 
@@ -71,11 +77,11 @@ kernel void ptycho_wasp_object(global float2 *restrict object, global float2 *re
 		vc u = s.u[j], o = vc_load(object + i, width - x);
 		vf w = s.w[j];
 
-		FETCH(object + next);
-		FETCH(object + next + 8);
-		FETCH(nO + next);
-		FETCH(nO + next + 8);
-		FETCH(dO + next);
+		FETCH_WRITE(object + next);
+		FETCH_WRITE(object + next + 8);
+		FETCH_WRITE(nO + next);
+		FETCH_WRITE(nO + next + 8);
+		FETCH_WRITE(dO + next);
 		next += width;
 		vc_store(nO + i, width - x, vc_add(vc_load(nO + i, width - x), vc_add(u, vc_scale(w, o))));
 		vf_store(dO + i, width - x, vf_load(dO + i, width - x) + w);
@@ -101,6 +107,9 @@ kernel void ptycho_wasp_probe(global float2 *restrict nP, global float *restrict
 	for (int m = 0; m < modes; m++) {
 		size_t i = (size_t)m * n * n + at;
 		vc old = vc_load(probe + i, n - x);
+
+		FETCH_WRITE(next + i);
+		FETCH_WRITE(next + i + 8);
 		vc g = gather_probe(vc_zero(), &v, object, wave, window, par, r, x, m, n, modes, width, count, 1);
 
 		if (m == 0) {

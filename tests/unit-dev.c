@@ -140,7 +140,7 @@ static const char kernels[] =
 	"{\n"
 	"	int x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);\n"
 	"	float s = 1;\n"
-	"	for (int i = 0; i < 5000 + x; i++) s = s * 0.999f + 0.001f;\n"
+	"	for (int i = 0; i < 20000 + x; i++) s = s * 0.999f + 0.001f;\n"
 	"	if (x < nx && y < ny && z < nz && s < 2) a[(z * ny + y) * nx + x] += 1 + x + 100 * y + 10000 * z;\n"
 	"}\n"
 	"kernel void double_it(global int *a, int nx, int ny, int nz)\n"
@@ -205,7 +205,8 @@ static void ranges_by_threads(void)
 	}
 }
 
-/* Each second range has parts of n and n + 1 rows, the one before it two of n: the small part could use what PoCL loaded for the range before. */
+/* Each second range has parts of n and n + 1 rows, the one before it two of n: the small part could use what PoCL loaded for the range before.  With more bytes
+ * each part is two, of three quarters and a quarter. */
 static void growing_ranges(void)
 {
 	enum { LEAST = 60, MOST = 140 };
@@ -213,9 +214,11 @@ static void growing_ranges(void)
 	struct buf *a = buf_new(d, 5 * MOST * 4 + 4);
 	bool good = dev_load_text(d, "test", kernels) == 0 && buf_zero(a) == 0;
 
-	for (int ny = LEAST; ny <= MOST; ny++)
-		good &= dev_run(d, "place_slowly", NDRANGE2(5, (size_t)ny), ARG(a), INT(5), INT(ny), INT(1)) == 0 && placed(a, 5, ny, 1);
-	ok(good, "ranges that grow row by row");
+	for (size_t bytes = 0; bytes <= 2 << 20; bytes += 2 << 20) {
+		for (int ny = LEAST; ny <= MOST; ny++)
+			good &= dev_run(d, "place_slowly", moving(bytes, NDRANGE2(5, (size_t)ny)), ARG(a), INT(5), INT(ny), INT(1)) == 0 && placed(a, 5, ny, 1);
+		ok(good, "ranges of %zu MB that grow row by row", bytes >> 20);
+	}
 	buf_free(a);
 	dev_free(d);
 }

@@ -10,14 +10,14 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/team.h"
 
 enum {
 	PART = 1 << 20, /* bytes moved by a part that is worth a launch */
-	MOST = 16,	/* parts of a thread */
-	TURNS = 3	/* of a thread in dev_layers */
+	MOST = 16	/* parts of a thread */
 };
 
 struct parts {
@@ -27,8 +27,17 @@ struct parts {
 	const size_t *work;
 	int axis;			/* the outermost one with more than one work-group */
 	size_t groups, count;
+	bool turns;
+	size_t done; /* the part that was launched alone */
 	atomic_int error;
 };
+
+/* A thread's share in two turns: three quarters, then a quarter, which another thread takes where this one is slower.  So many
+ * quarters of a share lie before turn i of all. */
+static size_t quarters(size_t i)
+{
+	return i / 2 * 4 + i % 2 * 3;
+}
 
 static void note(struct parts *p, cl_int e)
 {
@@ -46,13 +55,15 @@ static cl_int launch(cl_command_queue q, cl_kernel k, const size_t offset[3], co
 /* Work-groups before the i-th part. */
 static size_t begin(const struct parts *p, size_t i)
 {
-	size_t low = 0, high = p->groups, middle;
+	size_t low = 0, high = p->groups, middle, of = p->turns ? 2 * p->count : p->count;
 
+	if (p->turns)
+		i = quarters(i);
 	if (!p->work || p->axis != 2)
-		return p->groups * i / p->count;
+		return p->groups * i / of;
 	while (low < high) {
 		middle = (low + high) / 2;
-		if (p->work[middle] * p->count < p->work[p->groups] * i)
+		if (p->work[middle] * of < p->work[p->groups] * i)
 			low = middle + 1;
 		else
 			high = middle;
@@ -66,19 +77,25 @@ static void run_part(void *context, size_t i, int member)
 	size_t offset[3] = { 0, 0, 1 }, n[3] = { p->global[0], p->global[1], p->global[2] };
 	size_t from = begin(p, i), end = begin(p, i + 1);
 
-	if (end == from)
+	if (end == from || i == p->done)
 		return;
 	offset[p->axis] += from * p->local[p->axis];
 	n[p->axis] = (end - from) * p->local[p->axis];
 	note(p, launch(p->d->queues[member], p->k->of[0], offset, n, p->local));
 }
 
-/* Of `threads` equal shares, more where stealing from a slower thread's pays. */
-static size_t count_parts(size_t threads, size_t groups, size_t bytes)
+/* Equal parts where there is enough for many, turns where there is not. */
+static void count_parts(struct parts *p, size_t threads, size_t bytes)
 {
-	size_t each = bytes / PART / threads, count = threads * (each < 1 ? 1 : each > MOST ? MOST : each);
+	size_t each = threads == 1 ? 1 : 2 * bytes / PART / threads;
 
-	return count < groups ? count : groups;
+	p->turns = each > 0 && each < 8 && threads > 1;
+	each = each >= 8 ? each / 2 : p->turns ? 2 : 1;
+	p->count = threads * (each > MOST ? MOST : each);
+	if (p->count > p->groups) {
+		p->count = p->groups;
+		p->turns = false;
+	}
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of forms */
@@ -96,19 +113,34 @@ static bool same_form(struct kernel *k, const size_t local[3], size_t columns, s
 	return same;
 }
 
+static size_t largest(const struct parts *p)
+{
+	size_t best = 0, most = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (begin(p, i + 1) - begin(p, i) > most) {
+			best = i;
+			most = begin(p, i + 1) - begin(p, i);
+		}
+	return best;
+}
+
 cl_int parts_run(struct dev *d, struct kernel *k, const size_t global[3], const size_t local[3], const struct ndrange *range)
 {
-	struct parts p = { d, k, global, local, range->work, 2, 0, 0, CL_SUCCESS };
-	size_t extent[3] = { global[0], global[1], global[2] }, left;
+	struct parts p = { d, k, global, local, range->work, 2, .done = SIZE_MAX };
+	size_t extent[3] = { global[0], global[1], global[2] }, first;
 
 	while (p.axis > 0 && global[p.axis] == local[p.axis])
 		p.axis--;
 	p.groups = global[p.axis] / local[p.axis];
-	p.count = left = count_parts((size_t)d->threads, p.groups, range->bytes);
-	extent[p.axis] = (p.groups + p.count - 1) / p.count * local[p.axis];
-	if (!same_form(k, local, extent[0], extent[1]) && p.axis < 2) /* layers are not of the extent */
-		run_part(&p, --left, 0);
-	team_run(d->threads, left, run_part, &p);
+	count_parts(&p, (size_t)d->threads, range->bytes);
+	first = largest(&p);
+	extent[p.axis] = (begin(&p, first + 1) - begin(&p, first)) * local[p.axis];
+	if (!same_form(k, local, extent[0], extent[1]) && p.axis < 2) { /* layers are not of the extent */
+		run_part(&p, first, 0);
+		p.done = first;
+	}
+	team_run(d->threads, p.count, run_part, &p);
 	return p.error;
 }
 
@@ -123,13 +155,9 @@ struct shares {
 	atomic_int rc;
 };
 
-/* A thread's turns are a half of its layers and two quarters: what a slow one has left becomes another one's. */
 static size_t first_layer(const struct shares *s, size_t i)
 {
-	static const size_t quarters[TURNS] = { 0, 2, 3 };
-	size_t begin = s->n * (i / TURNS) / s->threads, end = s->n * (i / TURNS + 1) / s->threads;
-
-	return begin + (end - begin) * quarters[i % TURNS] / 4;
+	return s->n * quarters(i) / (4 * s->threads);
 }
 
 static void run_share(void *context, size_t i, int member)
@@ -151,7 +179,7 @@ int dev_layers(struct dev *d, size_t n, int (*task)(void *context), void *contex
 
 	if (!d->queues || d->threads == 1 || n < 2 || d->fft == FFT_CLFFT || profile_enabled())
 		return task(context); /* clFFT has one queue; the profile shows what each launch takes */
-	team_run(d->threads, TURNS * s.threads, run_share, &s);
+	team_run(d->threads, 2 * s.threads, run_share, &s);
 	return s.rc;
 }
 
