@@ -174,7 +174,7 @@ kernel void ptycho_gather_object(global float2 *restrict U, global float *restri
 
 	if (x >= width)
 		return;
-	size_t to = (size_t)y * width + x;
+	size_t to = (size_t)y * width + x, next = next_tile(tile, t, tiles, width);
 	gathered s;
 
 	for (int j = 0; j < rows; j++) {
@@ -186,11 +186,16 @@ kernel void ptycho_gather_object(global float2 *restrict U, global float *restri
 			s.w[j] = vf_load(W + to + (size_t)j * width, width - x);
 	}
 	gather(&s, probes, wave, window, par, tile[t], cover, y, x, n, modes, step, count, what);
-	for (int j = 0; j < rows; j++) {
-		if (what & 1)
+	for (int j = 0; j < rows; j++, next += width) {
+		if (what & 1) {
+			FETCH_WRITE(U + next);
+			FETCH_WRITE(U + next + 8);
 			vc_store(U + to + (size_t)j * width, width - x, s.u[j]);
-		if (what & 2)
+		}
+		if (what & 2) {
+			FETCH_WRITE(W + next);
 			vf_store(W + to + (size_t)j * width, width - x, s.w[j]);
+		}
 	}
 }
 
@@ -198,7 +203,7 @@ kernel void ptycho_gather_object(global float2 *restrict U, global float *restri
 kernel void ptycho_tile_max(global float *restrict top, global const float *restrict W, global const int4 *restrict tile,
 			    int tiles, int height, int width)
 {
-	int t = get_global_id(0);
+	int t = get_global_id(2) * get_global_size(0) + get_global_id(0);
 	vf most = vf_set(0);
 
 	if (t >= tiles)

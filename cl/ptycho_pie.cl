@@ -43,6 +43,8 @@ kernel void ptycho_pie_probe(global float2 *restrict probe, global const float2 
 	for (int m = 0; m < modes; m++) {
 		global float2 *p = probe + (size_t)m * n * n + at;
 
+		FETCH_WRITE(p + AHEAD * n);
+		FETCH_WRITE(p + AHEAD * n + 8);
 		vc_store(p, n - x, vc_add(vc_load(p, n - x), vc_scale(k, vc_load(g + (size_t)m * n * n + at, n - x))));
 	}
 }

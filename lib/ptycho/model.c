@@ -520,12 +520,13 @@ int model_all_errors(struct ptycho *p)
 
 int model_tile_max(struct ptycho *p, struct buf *W, double *most)
 {
+	size_t lanes = dev_columns(p->d, TILE);
+	struct ndrange range = { .n = { lanes, 1, (p->tiles + lanes - 1) / lanes }, .local = { lanes, 1, 1 }, .bytes = p->tiles * TILE * TILE * sizeof(float) };
 	const float *top;
-	
+
 	*most = 0;
 	if (grow(p, &p->top, p->tiles * sizeof *top) != 0 ||
-	    dev_run(p->d, "ptycho_tile_max", ((struct ndrange){ .n = { p->tiles, 1, 1 }, .local = { 16, 1, 1 }, .bytes = p->tiles * TILE * TILE * sizeof(float) }), ARG(p->top),
-		    ARG(W), ARG(p->tile), INT(p->tiles), INT(p->bottom), INT(p->w)) != 0)
+	    dev_run(p->d, "ptycho_tile_max", range, ARG(p->top), ARG(W), ARG(p->tile), INT(p->tiles), INT(p->bottom), INT(p->w)) != 0)
 		return -1;
 	top = buf_map(p->top, MAP_READ);
 	if (!top)
