@@ -84,13 +84,16 @@ static void run_part(void *context, size_t i, int member)
 	note(p, launch(p->d->queues[member], p->k->of[0], offset, n, p->local));
 }
 
-/* Equal parts where there is enough for many, turns where there is not. */
+/* A thread's share is two turns, equal parts where it is large, one launch where it is small. */
 static void count_parts(struct parts *p, size_t threads, size_t bytes)
 {
-	size_t each = threads == 1 ? 1 : 2 * bytes / PART / threads;
+	size_t share = bytes / threads, each = share / PART;
 
-	p->turns = each > 0 && each < 8 && threads > 1;
-	each = each >= 8 ? each / 2 : p->turns ? 2 : 1;
+	p->turns = threads > 1 && share >= PART / 2 && each < 4;
+	if (p->turns)
+		each = 2;
+	else if (threads == 1 || each < 1)
+		each = 1;
 	p->count = threads * (each > MOST ? MOST : each);
 	if (p->count > p->groups) {
 		p->count = p->groups;
@@ -128,15 +131,17 @@ static size_t largest(const struct parts *p)
 cl_int parts_run(struct dev *d, struct kernel *k, const size_t global[3], const size_t local[3], const struct ndrange *range)
 {
 	struct parts p = { d, k, global, local, range->work, 2, .done = SIZE_MAX };
-	size_t extent[3] = { global[0], global[1], global[2] }, first;
+	size_t extent[3] = { global[0], global[1], global[2] }, first = 0;
 
 	while (p.axis > 0 && global[p.axis] == local[p.axis])
 		p.axis--;
 	p.groups = global[p.axis] / local[p.axis];
 	count_parts(&p, (size_t)d->threads, range->bytes);
-	first = largest(&p);
-	extent[p.axis] = (begin(&p, first + 1) - begin(&p, first)) * local[p.axis];
-	if (!same_form(k, local, extent[0], extent[1]) && p.axis < 2) { /* layers are not of the extent */
+	if (p.axis < 2) { /* layers are not of the extent */
+		first = largest(&p);
+		extent[p.axis] = (begin(&p, first + 1) - begin(&p, first)) * local[p.axis];
+	}
+	if (!same_form(k, local, extent[0], extent[1]) && p.axis < 2) {
 		run_part(&p, first, 0);
 		p.done = first;
 	}
